@@ -1,0 +1,67 @@
+"""What several test files share: the digits, a small cut of them, and random designs."""
+
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before any test file imports TensorFlow
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+
+from mnist_core import dataset, files
+from mnist_core.spec import ACTIVATIONS, OPTIMIZERS, Layer, RunSpec
+
+
+@pytest.fixture(scope="session", autouse=True)
+def lab_home(tmp_path_factory):
+    """No test reads or writes the user's own cache and runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        home = tmp_path_factory.mktemp("home")
+        patch.setenv("MNIST_LAB_HOME", str(home))
+        yield home
+
+
+@pytest.fixture(scope="session")
+def mnist(lab_home):
+    """The full set if MNIST_DATA names it, else the sample."""
+    return dataset.load("auto")
+
+
+@pytest.fixture(scope="session")
+def tiny(mnist, tmp_path_factory):
+    """640 training and 200 test images, in a file that another process can load by `source`."""
+    path = tmp_path_factory.mktemp("tiny") / "tiny.npz"
+    train, test = (
+        files.Split(split.images[:n], split.labels[:n])
+        for split, n in ((mnist.train, 640), (mnist.test, 200))
+    )
+    files.write(path, replace(mnist, train=train, test=test))
+    return dataset.load(path)
+
+
+@pytest.fixture(scope="session")
+def random_spec():
+    """A function from a generator to a valid design: any depth, activation, BN and dropout."""
+
+    def layer(rng, widest):
+        return Layer(
+            int(rng.integers(8, widest + 1)),
+            str(rng.choice(list(ACTIVATIONS))),
+            bool(rng.integers(2)),
+            float(rng.choice([0.0, 0.1, 1 / 3, 1e-5, 0.9, rng.uniform(0, 0.9)])),
+        )
+
+    def draw(rng: np.random.Generator, widest: int = 512) -> RunSpec:
+        return RunSpec(
+            layers=tuple(layer(rng, widest) for _ in range(rng.integers(1, 7))),
+            optimizer=str(rng.choice(list(OPTIMIZERS))),
+            learning_rate=float(10 ** rng.uniform(-6, 1)),
+            batch_size=int(rng.integers(2, 1025)),
+            epochs=int(rng.integers(1, 101)),
+            validation=str(rng.choice(["share", "test"])),
+            validation_share=float(rng.uniform(0.05, 0.5)),
+            seed=int(rng.integers(0, 2**31)),
+        )
+
+    return draw

@@ -1,0 +1,287 @@
+"""The design: its tables, its stack, its rules and its URL form."""
+
+import dataclasses
+import math
+import re
+
+import numpy as np
+import pytest
+
+from mnist_core import network
+from mnist_core.spec import (
+    ACTIVATIONS,
+    LIMITS,
+    OPTIMIZERS,
+    QUERY_KEYS,
+    VALIDATIONS,
+    VERSION,
+    Layer,
+    Limit,
+    RunSpec,
+    SpecError,
+)
+
+PLAIN = RunSpec(layers=(Layer(128),))
+
+
+def one_sentence(text):
+    return bool(re.fullmatch(r"[A-Z](?:(?!\. [A-Z])[^\n])*\.", text))
+
+
+def with_layer(**values):
+    return RunSpec(layers=(Layer(**values),))
+
+
+# ------------------------------------------------------------------------------- tables
+
+
+@pytest.mark.parametrize("table", [ACTIVATIONS, OPTIMIZERS, VALIDATIONS])
+def test_every_choice_has_a_label_and_a_sentence(table):
+    labels = [choice.label for choice in table.values()]
+    assert len(set(labels)) == len(labels) and all(labels)
+    assert all(choice.says.endswith(".") for choice in table.values())
+
+
+def test_the_numpy_network_knows_the_same_activations():
+    assert set(network.ACTIVATIONS) == set(ACTIVATIONS)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_optimizer_at_its_usual_learning_rate_is_without_remark(name):
+    spec = dataclasses.replace(
+        PLAIN, optimizer=name, learning_rate=OPTIMIZERS[name].learning_rate
+    )
+    assert spec.problems() == ()
+
+
+@pytest.mark.parametrize("inside", [1, 2, 1.5, 3])
+def test_a_limit_takes_its_ends_and_what_is_between(inside):
+    assert inside in Limit(1, 3)
+
+
+@pytest.mark.parametrize("outside", [0.999, 3.001, math.nan, math.inf, -math.inf, True, "2", None])
+def test_a_limit_refuses_what_is_outside_or_no_number(outside):
+    assert outside not in Limit(1, 3)
+
+
+# ------------------------------------------------------------------------------- stack
+
+
+def test_the_stack_of_the_tutorial_network():
+    spec = RunSpec(layers=(Layer(512, dropout=0.2), Layer(64, "tanh", batch_norm=True)))
+    assert [(b.kind, b.name, b.output) for b in spec.stack()] == [
+        ("Rescaling", "rescaling", (28, 28)),
+        ("Flatten", "flatten", (784,)),
+        ("Dense", "dense_1", (512,)),
+        ("Dropout", "dropout_1", (512,)),
+        ("Dense", "dense_2", (64,)),
+        ("BatchNormalization", "batch_norm_2", (64,)),
+        ("Dense", "logits", (10,)),
+    ]
+    assert [b.trainable for b in spec.stack()] == [0, 0, 401_920, 0, 32_832, 128, 650]
+    assert [b.fixed for b in spec.stack()] == [0, 0, 0, 0, 0, 128, 0]
+    assert spec.parameters == 435_658
+
+
+def test_parameters_are_what_arithmetic_says(random_spec):
+    rng = np.random.default_rng(1)
+    for _ in range(100):
+        spec = random_spec(rng)
+        widths = [784, *(layer.units for layer in spec.layers), 10]
+        dense = sum(d * m + m for d, m in zip(widths, widths[1:], strict=False))
+        assert spec.parameters == dense + sum(4 * x.units for x in spec.layers if x.batch_norm)
+
+
+def test_block_names_are_unique(random_spec):
+    rng = np.random.default_rng(2)
+    for _ in range(50):
+        names = [block.name for block in random_spec(rng).stack()]
+        assert len(set(names)) == len(names)
+
+
+# ------------------------------------------------------------------------------- problems
+
+IMPOSSIBLE = {
+    "no layer": (RunSpec(layers=()), "1 to 6 hidden layers, not 0"),
+    "seven layers": (RunSpec(layers=(Layer(8),) * 7), "not 7"),
+    "layers in a list": (RunSpec(layers=[Layer()]), "tuple of Layer"),
+    "a layer that is none": (RunSpec(layers=(128,)), "tuple of Layer"),
+    "too few units": (with_layer(units=7), "units from 8 to 1,024"),
+    "too many units": (with_layer(units=1025), "units from 8 to 1,024"),
+    "units not whole": (with_layer(units=64.0), "whole number of units"),
+    "units a bool": (with_layer(units=True), "whole number of units"),
+    "unknown activation": (with_layer(activation="gelu"), "no activation 'gelu'"),
+    "batch norm no bool": (with_layer(batch_norm=2), "True or False"),
+    "batch norm None": (with_layer(batch_norm=None), "True or False"),
+    "dropout below 0": (with_layer(dropout=-0.1), "from 0 to 0.9"),
+    "dropout of everything": (with_layer(dropout=1.0), "from 0 to 0.9"),
+    "dropout nan": (with_layer(dropout=math.nan), "from 0 to 0.9"),
+    "unknown optimizer": (RunSpec(optimizer="lion"), "no optimizer 'lion'"),
+    "learning rate 0": (RunSpec(learning_rate=0.0), "from 0.000001 to 10"),
+    "learning rate negative": (RunSpec(learning_rate=-0.1), "learning rate"),
+    "learning rate too large": (RunSpec(learning_rate=11.0), "learning rate"),
+    "learning rate nan": (RunSpec(learning_rate=math.nan), "learning rate"),
+    "learning rate inf": (RunSpec(learning_rate=math.inf), "learning rate"),
+    "learning rate a text": (RunSpec(learning_rate="0.1"), "learning rate"),
+    "batch 0": (RunSpec(batch_size=0), "batch size must be a whole number from 1 to 1,024"),
+    "batch too large": (RunSpec(batch_size=1025), "batch size"),
+    "batch not whole": (RunSpec(batch_size=32.0), "batch size"),
+    "no epoch": (RunSpec(epochs=0), "number of epochs must be a whole number from 1 to 100"),
+    "too many epochs": (RunSpec(epochs=101), "number of epochs"),
+    "seed negative": (RunSpec(seed=-1), "seed must be a whole number from 0"),
+    "seed too large": (RunSpec(seed=2**31), "seed"),
+    "seed a bool": (RunSpec(seed=True), "seed"),
+    "unknown validation": (RunSpec(validation="train"), "no validation 'train'"),
+    "share too small": (RunSpec(validation_share=0.04), "from 0.05 to 0.5"),
+    "share too large": (RunSpec(validation_share=0.51), "from 0.05 to 0.5"),
+    "share nan": (RunSpec(validation_share=math.nan), "from 0.05 to 0.5"),
+    "too many parameters": (RunSpec(layers=(Layer(1024),) * 5), "at most 4,000,000"),
+    "batch norm of one image": (RunSpec(batch_size=1), "batch of at least 2"),
+}
+
+UNWISE = {
+    "batch norm of few images": (RunSpec(batch_size=4), "over only 4 images"),
+    "learning rate large": (RunSpec(learning_rate=0.01), "10 times Adam's usual 0.001"),
+    "learning rate small": (RunSpec(learning_rate=1e-5), "100 times smaller than Adam's usual"),
+    "linear layers": (RunSpec(layers=(Layer(64, "linear"),) * 2), "a single linear one"),
+    "vanishing gradients": (RunSpec(layers=(Layer(64, "sigmoid"),) * 4), "vanishing gradients"),
+    "heavy dropout": (with_layer(dropout=0.7), "drops 70% of its units"),
+    "narrow layer": (with_layer(units=8), "through 8 numbers"),
+    "validation on test": (RunSpec(validation="test"), "test set"),
+}
+
+
+@pytest.mark.parametrize(("spec", "says"), IMPOSSIBLE.values(), ids=IMPOSSIBLE)
+def test_an_impossible_value_is_one_blocking_sentence(spec, says):
+    problem, *more = spec.problems()
+    assert says in problem and problem.blocking and not more
+    assert one_sentence(problem)
+    with pytest.raises(SpecError, match=re.escape(problem)):
+        spec.check()
+
+
+@pytest.mark.parametrize(("spec", "says"), UNWISE.values(), ids=UNWISE)
+def test_an_unwise_value_is_advice_and_can_be_trained(spec, says):
+    assert [says in problem for problem in spec.problems()] == [True]
+    assert not any(problem.blocking for problem in spec.problems())
+    spec.check()
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        RunSpec(),
+        with_layer(activation="linear"),
+        RunSpec(layers=(Layer(64, "sigmoid", batch_norm=True),) * 4),
+        RunSpec(layers=(Layer(64, "tanh"),) * 3),
+        RunSpec(batch_size=8),
+        dataclasses.replace(PLAIN, batch_size=1),
+        with_layer(dropout=0.6),
+    ],
+)
+def test_a_sound_design_is_without_remark(spec):
+    assert spec.problems() == ()
+
+
+def test_every_impossible_value_is_named_and_advice_is_kept_for_later():
+    spec = RunSpec(layers=(Layer(7, "gelu", dropout=0.95), Layer(2000)), epochs=0, batch_size=4)
+    assert len(spec.problems()) == 5
+    assert all(problem.blocking for problem in spec.problems())
+
+
+@pytest.mark.parametrize("name", ["learning_rate", "batch_size", "epochs", "validation_share"])
+def test_the_ends_of_a_limit_can_be_trained(name):
+    for value in LIMITS[name]:
+        dataclasses.replace(PLAIN, **{name: value}).check()
+
+
+# ------------------------------------------------------------------------------- URL form
+
+
+def test_any_design_survives_its_link(random_spec):
+    rng = np.random.default_rng(3)
+    trainable = 0
+    for _ in range(400):
+        spec = random_spec(rng)
+        if spec.parameters in LIMITS["parameters"]:
+            again = RunSpec.from_query(spec.to_query())
+            assert again == spec and hash(again) == hash(spec)
+            assert again.to_query() == spec.to_query()
+            trainable += 1
+    assert trainable > 300
+
+
+def test_a_link_leaves_out_defaults_and_reads_like_the_design():
+    assert RunSpec().to_query() == {"v": VERSION}
+    spec = RunSpec(layers=(Layer(512, dropout=0.2), Layer(64, "tanh", True)), epochs=3)
+    assert spec.to_query() == {"v": VERSION, "net": "512-relu-d0.2~64-tanh-bn", "epochs": "3"}
+
+
+def test_a_link_is_plain_text_under_known_keys(random_spec):
+    rng = np.random.default_rng(4)
+    for _ in range(50):
+        query = random_spec(rng).to_query()
+        assert set(query) <= QUERY_KEYS
+        assert all(re.fullmatch(r"[\w.~-]+", value, re.ASCII) for value in query.values())
+
+
+def test_a_link_without_its_version_is_of_the_present_one():
+    assert RunSpec.from_query({"epochs": "3"}) == RunSpec(epochs=3)
+
+
+def test_numpy_numbers_survive_a_link():
+    spec = RunSpec(
+        layers=(Layer(64, dropout=np.float64(0.25)),),
+        learning_rate=np.float64(0.02),
+        validation_share=np.float64(0.1),
+    )
+    assert RunSpec.from_query(spec.to_query()) == spec
+
+
+def test_from_query_leaves_the_link_as_it_was():
+    link = RunSpec(epochs=3).to_query()
+    RunSpec.from_query(link)
+    assert link == {"v": VERSION, "epochs": "3"}
+
+
+REFUSED = {
+    "unknown key": ({"epoch": "3"}, "unknown part 'epoch'"),
+    "later version": ({"v": "2"}, "version '2'"),
+    "no version": ({"v": ""}, "version ''"),
+    "words for a number": ({"epochs": "three"}, "epochs='three'"),
+    "fraction of an epoch": ({"epochs": "1.5"}, "cannot be read"),
+    "negative": ({"seed": "-1"}, "cannot be read"),
+    "no value": ({"lr": ""}, "cannot be read"),
+    "endless digits": ({"seed": "9" * 5000}, "cannot be read"),
+    "no layer": ({"net": ""}, "cannot be read"),
+    "half a layer": ({"net": "128"}, "cannot be read"),
+    "layer with more": ({"net": "128-relu-bn-d0.2-x"}, "cannot be read"),
+    "dropout no number": ({"net": "128-relu-d1e--5"}, "cannot be read"),
+    "unknown activation": ({"net": "128-gelu"}, "no activation 'gelu'"),
+    "unknown optimizer": ({"opt": "lion"}, "no optimizer 'lion'"),
+    "unknown validation": ({"val": "train"}, "no validation 'train'"),
+    "learning rate nan": ({"lr": "nan"}, "learning rate"),
+    "learning rate inf": ({"lr": "inf"}, "learning rate"),
+    "share nan": ({"share": "nan"}, "validation"),
+    "too wide": ({"net": "9999-relu"}, "units from 8 to 1,024"),
+    "too deep": ({"net": "~".join(["64-relu"] * 7)}, "not 7"),
+    "too large": ({"net": "~".join(["1024-relu"] * 6)}, "at most 4,000,000"),
+    "too long": ({"epochs": "101"}, "epochs"),
+}
+
+
+@pytest.mark.parametrize(("query", "says"), REFUSED.values(), ids=REFUSED)
+def test_a_bad_link_is_refused_in_one_sentence(query, says):
+    with pytest.raises(SpecError) as refusal:
+        RunSpec.from_query(query)
+    assert says in str(refusal.value) and one_sentence(str(refusal.value))
+
+
+# ------------------------------------------------------------------------------- frozen
+
+
+@pytest.mark.parametrize("thing", [RunSpec(), Layer()])
+def test_a_design_cannot_be_changed(thing):
+    for field in dataclasses.fields(thing):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(thing, field.name, getattr(thing, field.name))
