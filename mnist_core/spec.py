@@ -70,8 +70,9 @@ VALIDATIONS: dict[str, Choice] = {
     ),
     "test": Choice(
         "the test set",
-        "Some tutorials validate on the test set. Whoever then picks the best epoch or design has "
-        "picked on the test images, so the test accuracy no longer says how new digits will fare.",
+        "Validating on the test set, as some tutorials do, is not clean: whoever picks the best "
+        "epoch or design by it has picked on the test images, and the test accuracy no longer says "
+        "how new digits will fare.",
     ),
 }
 

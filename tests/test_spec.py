@@ -1,6 +1,7 @@
 """The design: its tables, its stack, its rules and its URL form."""
 
 import dataclasses
+import itertools
 import math
 import re
 
@@ -48,9 +49,7 @@ def test_the_numpy_network_knows_the_same_activations():
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_an_optimizer_at_its_usual_learning_rate_is_without_remark(name):
-    spec = dataclasses.replace(
-        PLAIN, optimizer=name, learning_rate=OPTIMIZERS[name].learning_rate
-    )
+    spec = dataclasses.replace(PLAIN, optimizer=name, learning_rate=OPTIMIZERS[name].learning_rate)
     assert spec.problems() == ()
 
 
@@ -88,7 +87,7 @@ def test_parameters_are_what_arithmetic_says(random_spec):
     for _ in range(100):
         spec = random_spec(rng)
         widths = [784, *(layer.units for layer in spec.layers), 10]
-        dense = sum(d * m + m for d, m in zip(widths, widths[1:], strict=False))
+        dense = sum(d * m + m for d, m in itertools.pairwise(widths))
         assert spec.parameters == dense + sum(4 * x.units for x in spec.layers if x.batch_norm)
 
 

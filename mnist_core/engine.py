@@ -1,0 +1,400 @@
+"""RunSpec -> Keras model -> compiled chunks -> events. The only file that imports TensorFlow.
+
+Layers, optimizers and losses are Keras's own; only the loop around them is ours. `model.fit` goes
+back to Python at every batch, which for these small networks costs ten times the arithmetic. Here
+the images stay in one tensor and one compiled loop runs many steps: slice the epoch's permutation,
+gather, differentiate, apply. Python comes back between chunks, often enough to draw and to stop.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+# Both are needed to silence TensorFlow's start-up notes, and only count before its import.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+
+import tempfile
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from . import events
+from .dataset import Mnist
+from .spec import IMAGE_SHAPE, OPTIMIZERS, RunSpec
+
+CHUNK_SECONDS = 0.06  # so a stop is obeyed, and a point drawn, within a tenth of a second
+POINTS = 200  # a short run is cut finer, so that its curve has at least about this many points
+FIRST_CHUNK = 4  # the loss falls fastest at first: chunks start short and double
+CHECKPOINT_SECONDS = 1.0
+EVALUATION_BATCH = 1000
+PROGRAMS_KEPT = 4  # each holds some 10 MB of compiled code
+
+
+class FastDropout(keras.layers.Dropout):
+    """Keras's dropout, its random bits drawn by ThreeFry: TensorFlow's default (Philox) compiles
+    to a loop that took more time than all the matrix products of the step. Same distribution."""
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        if not training:
+            return inputs
+        seed = tf.cast(self.seed_generator.next(), tf.int32)
+        uniform = tf.random.stateless_uniform(tf.shape(inputs), seed, alg="threefry")
+        kept = tf.cast(uniform >= self.rate, inputs.dtype)
+        return inputs * (kept / (1 - self.rate))
+
+
+def build(spec: RunSpec, **replaced: type[keras.Layer]) -> keras.Sequential:
+    """The Keras model of a RunSpec: uint8 (n, 28, 28) to logits (n, 10), scaling inside.
+
+    `replaced` names Keras layer classes to be built from another class.
+    """
+    layers = [
+        replaced.get(b.kind, getattr(keras.layers, b.kind))(name=b.name, **b.arguments)
+        for b in spec.stack()
+    ]
+    return keras.Sequential([keras.Input(IMAGE_SHAPE, dtype="uint8", name="image"), *layers])
+
+
+def seeded(spec: RunSpec) -> keras.Sequential:
+    """The model to train, with the initial weights that the spec's seed gives."""
+    keras.utils.set_random_seed(spec.seed)
+    return build(spec, Dropout=FastDropout)
+
+
+def optimizer(spec: RunSpec) -> keras.optimizers.Optimizer:
+    """The Keras optimizer of a RunSpec."""
+    chosen = OPTIMIZERS[spec.optimizer]
+    return getattr(keras.optimizers, chosen.keras)(spec.learning_rate, **dict(chosen.arguments))
+
+
+def compiled(spec: RunSpec, **how: Any) -> keras.Sequential:
+    """The model as a tutorial would `compile` it, for `fit`; `how` goes to `compile`."""
+    model = build(spec)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer=optimizer(spec), loss=loss, metrics=["accuracy"], **how)
+    return model
+
+
+class Arrays(NamedTuple):
+    """Images (n, 28, 28) uint8 and labels (n,) int32, resident where the arithmetic is."""
+
+    images: tf.Tensor
+    labels: tf.Tensor
+
+    def part(self, first: int, last: int) -> Arrays:
+        return Arrays(self.images[first:last], self.labels[first:last])
+
+    def __len__(self) -> int:
+        return self.images.shape[0]
+
+
+class Parts(NamedTuple):
+    """The three sets of a run. Validation is the test set itself if the spec says so."""
+
+    train: Arrays
+    validation: Arrays
+    test: Arrays
+
+
+@lru_cache(maxsize=2)
+def _resident(data: Mnist) -> tuple[Arrays, Arrays]:
+    return tuple(
+        Arrays(tf.constant(split.images), tf.constant(split.labels.astype(np.int32)))
+        for split in (data.train, data.test)
+    )
+
+
+@lru_cache(maxsize=2)
+def _parts(data: Mnist, validation: str, share: float) -> Parts:
+    train, test = _resident(data)
+    if validation == "test":
+        return Parts(train, test, test)
+    first = int(len(train) * (1 - share))  # the last images are kept, as validation_split does
+    return Parts(train.part(0, first), train.part(first, len(train)), test)
+
+
+class Program:
+    """A compiled network: the model, its optimizer, the chunk loop and the evaluation."""
+
+    def __init__(self, spec: RunSpec) -> None:
+        self.batch_size = spec.batch_size
+        self.model = seeded(spec)
+        self.optimizer = optimizer(spec)
+        self.optimizer.build(self.model.trainable_variables)
+        self._fresh_optimizer = [v.numpy() for v in self.optimizer.variables]
+        self._loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        self.chunk = tf.function(self._chunk, jit_compile=True, autograph=False)
+        self._totals = tf.function(self._evaluate, autograph=False)
+
+    def reset(self, spec: RunSpec) -> None:
+        """As new: the seed's initial weights, an optimizer that has seen nothing."""
+        fresh = seeded(spec)
+        for mine, new in zip(self.model.variables, fresh.variables, strict=True):
+            mine.assign(new)
+        for mine, new in zip(self.optimizer.variables, self._fresh_optimizer, strict=True):
+            mine.assign(new)
+        self.optimizer.learning_rate.assign(spec.learning_rate)
+
+    def train_step(self, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """One batch: the mean loss and the number of right answers before the update."""
+        variables = self.model.trainable_variables
+        with tf.GradientTape() as tape:
+            logits = self.model(images, training=True)
+            loss = self._loss(labels, logits)
+        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        return loss, _right(logits, labels)
+
+    def _chunk(self, data: Arrays, batches: tf.Tensor, first: tf.Tensor, steps: tf.Tensor):
+        """Run `steps` rows of `batches` (m, batch) from row `first` on; summed loss and right
+        answers. Both are tensors, so that one compilation serves all chunks. A row is taken by
+        `gather`: `slice` would make XLA compile anew for each `first`."""
+
+        def body(i, loss_sum, right_sum):
+            chosen = tf.gather(batches, first + i)
+            batch = Arrays(tf.gather(data.images, chosen), tf.gather(data.labels, chosen))
+            loss, right = self.train_step(*batch)
+            return i + 1, loss_sum + loss, right_sum + right
+
+        start = (tf.constant(0), tf.constant(0.0), tf.constant(0))
+        return tf.while_loop(lambda i, *_: i < steps, body, start)[1:]
+
+    def _evaluate(self, images: tf.Tensor, labels: tf.Tensor):
+        logits = self.model(images, training=False)
+        return self._loss(labels, logits) * labels.shape[0], _right(logits, labels)
+
+    def evaluate(self, data: Arrays) -> tuple[float, float]:
+        """Mean loss (nats) and accuracy (0…1) over all of `data`."""
+        loss, right = 0.0, 0
+        for i in range(0, len(data), EVALUATION_BATCH):
+            a, b = self._totals(*data.part(i, i + EVALUATION_BATCH))
+            loss, right = loss + float(a), right + int(b)
+        return loss / len(data), right / len(data)
+
+    def compile(self, data: Arrays) -> None:
+        """Compile the loop by running no step of it."""
+        self.chunk(data, batches(len(data), self.batch_size, 0, 0), tf.constant(0), tf.constant(0))
+
+    def checkpoint(self, step: int) -> events.Checkpoint:
+        """A copy of everything that training changes."""
+        return events.Checkpoint(step, weights(self.model), _read(self._state()))
+
+    def restore(self, saved: events.Checkpoint) -> None:
+        """Go back to a checkpoint of the same design. Raises KeyError if it is of another."""
+        for name, variable in _named_weights(self.model).items():
+            variable.assign(saved.weights[name])
+        for name, variable in self._state().items():
+            variable.assign(saved.state[name])
+
+    def _state(self) -> dict[str, Any]:
+        """Variables that are not weights: the optimizer's and the dropout generators'."""
+        weights = {id(v) for v in self.model.weights}
+        generators = {
+            f"{layer.name}/{v.name}": v
+            for layer in self.model.layers
+            for v in layer.variables
+            if id(v) not in weights
+        }
+        return generators | {f"optimizer/{i}": v for i, v in enumerate(self.optimizer.variables)}
+
+
+def _named_weights(model: keras.Model) -> dict[str, Any]:
+    return {f"{layer.name}/{v.name}": v for layer in model.layers for v in layer.weights}
+
+
+def _read(variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    return {name: np.array(v.value.numpy()) for name, v in variables.items()}
+
+
+def weights(model: keras.Model) -> dict[str, np.ndarray]:
+    """The model's weights as float32 arrays, by the names that `Network.from_weights` takes."""
+    return _read(_named_weights(model))
+
+
+def _right(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    hit = tf.equal(tf.argmax(logits, 1, output_type=tf.int32), labels)
+    return tf.reduce_sum(tf.cast(hit, tf.int32))
+
+
+def batches(n: int, size: int, seed: int, epoch: int) -> tf.Tensor:
+    """The indices of an epoch's batches, int32 (n // size, size): a permutation of the n images,
+    from the seed and the epoch alone, so that a resumed run sees the same ones."""
+    order = np.random.default_rng((seed, epoch)).permutation(n).astype(np.int32)
+    return tf.constant(order[: n // size * size].reshape(-1, size))
+
+
+def stepper(spec: RunSpec, images: np.ndarray, labels: np.ndarray) -> Callable[[int], float]:
+    """A compiled program as a function that trains so many steps in one chunk, at most one epoch,
+    and returns their mean loss: for measuring."""
+    program, data = Program(spec), Arrays(tf.constant(images), tf.constant(labels, tf.int32))
+    program.compile(data)
+    rows = batches(len(data), spec.batch_size, spec.seed, 0)
+    first = tf.constant(0)
+    return lambda steps: float(program.chunk(data, rows, first, tf.constant(steps))[0]) / steps
+
+
+_programs: OrderedDict[tuple, Program] = OrderedDict()
+
+
+def _program(spec: RunSpec) -> Program:
+    """The compiled program of a design, kept for the next run that changes only its learning rate,
+    epochs, seed or validation. A process trains one run at a time, so sharing it is safe."""
+    key = (spec.layers, spec.optimizer, spec.batch_size)
+    program = _programs.pop(key, None) or Program(spec)
+    _programs[key] = program
+    if len(_programs) > PROGRAMS_KEPT:
+        _programs.popitem(last=False)
+    program.reset(spec)
+    return program
+
+
+class _Pace:
+    """How many steps the next chunk takes: short at first, then as long as CHUNK_SECONDS."""
+
+    def __init__(self, total_steps: int) -> None:
+        self.steps = FIRST_CHUNK
+        self.most = max(FIRST_CHUNK, total_steps // POINTS)
+
+    def after(self, steps: int, seconds: float) -> None:
+        by_time = int(steps * CHUNK_SECONDS / max(seconds, 1e-6))
+        self.steps = max(1, min(2 * self.steps, by_time, self.most))
+
+
+def train(
+    spec: RunSpec,
+    data: Mnist,
+    control: events.Control | None = None,
+    resume: events.Checkpoint | None = None,
+) -> Iterator[events.Event]:
+    """Train `spec` on `data` and yield what happens, ending in Finished, Stopped or Failed.
+
+    Each epoch is a fresh permutation in whole batches; the rest that does not fill a batch sits
+    out that epoch (`drop_remainder` in tf.data), so that one compiled shape serves all steps.
+    `control` is looked at after every chunk; `resume` is a Checkpoint of the same design and seed.
+    Raises SpecError for a design that cannot be trained.
+    """
+    spec.check()
+    return _Run(spec, data, control or events.Control(), resume).events()
+
+
+class _Run:
+    """One training run: where it is, and what it says."""
+
+    def __init__(self, spec, data, control, resume) -> None:
+        self.spec, self.control, self.resume = spec, control, resume
+        self.parts = _parts(data, spec.validation, spec.validation_share)
+        self.steps_per_epoch = len(self.parts.train) // spec.batch_size
+        self.step = resume.step if resume else 0
+        self.seconds = 0.0
+        self.saved = time.perf_counter()
+
+    def events(self) -> Iterator[events.Event]:
+        spec, parts = self.spec, self.parts
+        if not self.steps_per_epoch:
+            yield events.Failed(0, f"A batch of {spec.batch_size:,} does not fit into "
+                                   f"{len(parts.train):,} training images: choose a smaller one.")
+            return
+        yield events.Started(self.steps_per_epoch, spec.epochs, len(parts.train),
+                             len(parts.validation), spec.parameters, self.step)
+        began = time.perf_counter()
+        self.program = _program(spec)
+        self.program.compile(parts.train)
+        if self.resume:
+            self.program.restore(self.resume)
+        yield events.Compiled(time.perf_counter() - began)
+        self.pace = _Pace(self.steps_per_epoch * spec.epochs)
+        for epoch in range(self.step // self.steps_per_epoch, spec.epochs):
+            yield from self._epoch(epoch)
+            if self.failure:
+                yield self.failure
+                return
+            if self.control.stopping:
+                break
+        loss, accuracy = self.program.evaluate(parts.test)
+        if self._diverged(loss):
+            yield self.failure
+            return
+        ended = self.step == self.steps_per_epoch * spec.epochs
+        kind = events.Finished if ended else events.Stopped
+        yield kind(self.step, loss, accuracy, self.seconds, self.program.checkpoint(self.step))
+
+    failure: events.Failed | None = None
+
+    def _epoch(self, epoch: int) -> Iterator[events.Event]:
+        """Train to the end of an epoch, or until the control stops it."""
+        rows = batches(len(self.parts.train), self.spec.batch_size, self.spec.seed, epoch)
+        began, first = self.seconds, self.step
+        loss_sum, right = 0.0, 0
+        while (position := self.step - epoch * self.steps_per_epoch) < self.steps_per_epoch:
+            steps = min(self.pace.steps, self.steps_per_epoch - position)
+            progress = self._chunk(rows, position, steps)
+            loss_sum += progress.loss * steps
+            right += progress.accuracy * steps
+            if self._diverged(progress.loss):
+                return
+            yield progress
+            if self.control.stopping and self.step % self.steps_per_epoch:
+                return
+        val_loss, val_accuracy = self.program.evaluate(self.parts.validation)
+        if self._diverged(val_loss):  # a step's loss is from before its update
+            return
+        done = self.step - first
+        yield events.EpochEnded(epoch + 1, self.step, loss_sum / done, right / done,
+                                val_loss, val_accuracy, self.seconds - began)
+        if time.perf_counter() - self.saved > CHECKPOINT_SECONDS:
+            yield events.Checkpointed(self.step, self.program.checkpoint(self.step))
+            self.saved = time.perf_counter()
+
+    def _diverged(self, loss: float) -> bool:
+        """Whether the run is lost, with the reason left in `failure`."""
+        if not np.isfinite(loss):
+            self.failure = events.Failed(
+                self.step, f"The loss became {loss} by step {self.step:,}: "
+                f"a learning rate of {self.spec.learning_rate:g} is too large; lower it.")
+        return self.failure is not None
+
+    def _chunk(self, rows: tf.Tensor, position: int, steps: int) -> events.Progress:
+        began = time.perf_counter()
+        loss, right = self.program.chunk(
+            self.parts.train, rows, tf.constant(position), tf.constant(steps)
+        )
+        loss, right = float(loss) / steps, int(right) / (steps * self.spec.batch_size)
+        seconds = time.perf_counter() - began
+        self.seconds += seconds
+        self.step += steps
+        self.pace.after(steps, seconds)
+        speed = steps * self.spec.batch_size / seconds
+        return events.Progress(self.step, steps, loss, right, self.seconds, speed)
+
+
+def keras_file(spec: RunSpec, values: Mapping[str, np.ndarray]) -> bytes:
+    """A `.keras` file of the design with these weights, for `keras.models.load_model`."""
+    model = build(spec)
+    for name, variable in _named_weights(model).items():
+        variable.assign(values[name])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        model.save(path)
+        return path.read_bytes()
+
+
+def keras_predictor(path: str | Path) -> Callable[[np.ndarray], np.ndarray]:
+    """Probabilities (n, 10) for uint8 images (n, 28, 28) from a `.keras` file of this project.
+
+    Keras's safe mode refuses code in the file. Raises ValueError for a file it cannot read.
+    """
+    model = keras.models.load_model(path, safe_mode=True, compile=False)
+    return lambda images: keras.ops.softmax(model(images, training=False)).numpy()
+
+
+def warm(data: Mnist) -> None:
+    """Do what the first training on `data` would otherwise wait for: compile the default design."""
+    spec = RunSpec()
+    _program(spec).compile(_parts(data, spec.validation, spec.validation_share).train)

@@ -1,0 +1,328 @@
+"""The NumPy network: every forward beside its backward.
+
+Runs, differentiates and trains any network that a RunSpec can describe; NumPy only, so that it can
+be read alone and answers a drawing in the web process without TensorFlow.
+
+Shapes: n images, `d` inputs and `m` outputs of a layer. A layer's `forward` keeps what its
+`backward` needs; `backward` takes ∂L/∂output, fills `gradients` and returns ∂L/∂input. The formulas
+are those of Goodfellow, Bengio, Courville, "Deep Learning" (2016), chapters 6 to 8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray
+
+
+class Layer:
+    """A layer without parameters; the others fill the two dictionaries."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.parameters: dict[str, Array] = {}
+        self.gradients: dict[str, Array] = {}
+
+    def forward(self, x: Array, training: bool = False) -> Array:
+        raise NotImplementedError
+
+    def backward(self, d_out: Array) -> Array:
+        raise NotImplementedError
+
+
+class Rescaling(Layer):
+    """x ↦ scale · x, from the pixel values 0…255 to 0…1."""
+
+    def __init__(self, name: str, scale: float, dtype: type) -> None:
+        super().__init__(name)
+        self.scale, self.dtype = np.asarray(scale, dtype), dtype
+
+    def forward(self, x: Array, training: bool = False) -> Array:
+        return x.astype(self.dtype) * self.scale
+
+    def backward(self, d_out: Array) -> Array:
+        return d_out * self.scale
+
+
+class Flatten(Layer):
+    """(n, 28, 28) ↦ (n, 784), row by row."""
+
+    def forward(self, x: Array, training: bool = False) -> Array:
+        self.shape = x.shape
+        return x.reshape(len(x), -1)
+
+    def backward(self, d_out: Array) -> Array:
+        return d_out.reshape(self.shape)
+
+
+class Dense(Layer):
+    """z = x W + b, with W (d, m) and b (m,)."""
+
+    def __init__(self, name: str, kernel: Array, bias: Array) -> None:
+        super().__init__(name)
+        self.parameters = {"kernel": kernel, "bias": bias}
+
+    def forward(self, x: Array, training: bool = False) -> Array:
+        self.x = x
+        return x @ self.parameters["kernel"] + self.parameters["bias"]
+
+    def backward(self, d_out: Array) -> Array:
+        self.gradients = {"kernel": self.x.T @ d_out, "bias": d_out.sum(axis=0)}
+        return d_out @ self.parameters["kernel"].T
+
+
+def sigmoid(z: Array) -> Array:
+    """1 / (1 + e^−z) through tanh, which cannot overflow."""
+    return 0.5 * (np.tanh(0.5 * z) + 1)
+
+
+# name: (a(z), ∂a/∂z from z and a), for each activation that a RunSpec can name
+ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array, Array], Array]]] = {
+    "relu": (lambda z: np.maximum(z, 0), lambda z, a: z > 0),
+    "leaky_relu": (
+        lambda z: np.where(z > 0, z, z * 0.2),
+        lambda z, a: np.where(z > 0, 1, 0.2).astype(z.dtype),
+    ),
+    "elu": (
+        lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0))),
+        lambda z, a: np.where(z > 0, 1, a + 1),
+    ),
+    "silu": (
+        lambda z: z * sigmoid(z),
+        lambda z, a: (s := sigmoid(z)) * (1 + z * (1 - s)),
+    ),
+    "tanh": (np.tanh, lambda z, a: 1 - a * a),
+    "sigmoid": (sigmoid, lambda z, a: a * (1 - a)),
+    "linear": (lambda z: z, lambda z, a: np.ones_like(z)),
+}
+
+
+class Activation(Layer):
+    """a = f(z), element by element."""
+
+    def __init__(self, name: str, function: str) -> None:
+        super().__init__(name)
+        self.function, self.derivative = ACTIVATIONS[function]
+
+    def forward(self, x: Array, training: bool = False) -> Array:
+        self.z, self.a = x, self.function(x)
+        return self.a
+
+    def backward(self, d_out: Array) -> Array:
+        return d_out * self.derivative(self.z, self.a)
+
+
+class BatchNormalization(Layer):
+    """γ (x − μ) / √(σ² + ε) + β over the batch (Ioffe, Szegedy 2015); moving averages at inference.
+
+    `momentum` and `epsilon` are Keras's defaults, so that a Keras network computes the same here.
+    """
+
+    momentum, epsilon = 0.99, 1e-3
+
+    def __init__(self, name: str, gamma: Array, beta: Array, mean: Array, variance: Array) -> None:
+        super().__init__(name)
+        self.parameters = {"gamma": gamma, "beta": beta}
+        self.moving = {"moving_mean": mean, "moving_variance": variance}
+
+    def forward(self, x: Array, training: bool = False) -> Array:
+        mean, variance = self.moving.values()
+        if training:
+            mean, variance = x.mean(axis=0), x.var(axis=0)
+            for name, batch in zip(self.moving, (mean, variance), strict=True):
+                self.moving[name] = self.momentum * self.moving[name] + (1 - self.momentum) * batch
+        self.training = training
+        self.scale = 1 / np.sqrt(variance + self.epsilon)
+        self.normal = (x - mean) * self.scale
+        return self.parameters["gamma"] * self.normal + self.parameters["beta"]
+
+    def backward(self, d_out: Array) -> Array:
+        self.gradients = {"gamma": (d_out * self.normal).sum(axis=0), "beta": d_out.sum(axis=0)}
+        d_normal = d_out * self.parameters["gamma"]
+        if self.training:  # μ and σ² depend on x too
+            d_normal = (
+                d_normal
+                - d_normal.mean(axis=0)
+                - self.normal * (d_normal * self.normal).mean(axis=0)
+            )
+        return d_normal * self.scale
+
+
+class Dropout(Layer):
+    """In training, zero a random share of the values and scale up the rest (Srivastava 2014)."""
+
+    def __init__(self, name: str, rate: float, rng: np.random.Generator) -> None:
+        super().__init__(name)
+        self.rate, self.rng = rate, rng
+
+    def forward(self, x: Array, training: bool = False) -> Array:
+        if training:
+            kept = self.rng.random(x.shape) >= self.rate
+            self.mask = kept.astype(x.dtype) / np.asarray(1 - self.rate, x.dtype)
+        else:
+            self.mask = np.ones((), x.dtype)
+        return x * self.mask
+
+    def backward(self, d_out: Array) -> Array:
+        return d_out * self.mask
+
+
+def softmax(logits: Array) -> Array:
+    """Probabilities (n, 10) from logits (n, 10); the maximum is subtracted so that no e^x
+    overflows, which changes nothing: it cancels in the fraction."""
+    e = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def cross_entropy(logits: Array, labels: Array) -> tuple[float, Array]:
+    """Mean −log p[label] in nats over n images, and its gradient (p − one-hot) / n by the logits.
+
+    logits (n, 10), labels (n,) whole numbers.
+    """
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    rows = np.arange(len(labels))
+    loss = np.log(np.exp(shifted).sum(axis=1)) - shifted[rows, labels]
+    d_logits = softmax(logits)
+    d_logits[rows, labels] -= 1
+    return float(loss.mean()), d_logits / np.asarray(len(labels), logits.dtype)
+
+
+class Network:
+    """A stack of layers from uint8 images (n, 28, 28) to logits (n, 10).
+
+    `dtype` is float32, as Keras computes, or float64, for checking gradients.
+    """
+
+    def __init__(self, layers: list[Layer], dtype: type = np.float32) -> None:
+        self.layers, self.dtype = layers, dtype
+
+    @classmethod
+    def from_spec(
+        cls, spec: Any, rng: np.random.Generator, dtype: type = np.float32
+    ) -> Network:
+        """A fresh network of this RunSpec with Keras's initial values: Glorot-uniform kernels
+        (Glorot, Bengio 2010), zero biases, unit scales."""
+        return cls.from_weights(spec, initial_weights(spec, rng), dtype, rng)
+
+    @classmethod
+    def from_weights(
+        cls,
+        spec: Any,
+        weights: Mapping[str, Array],
+        dtype: type = np.float32,
+        rng: np.random.Generator | None = None,
+    ) -> Network:
+        """The network that `spec` describes with trained `weights` ("layer/variable": array).
+
+        `rng` is what dropout draws from, if the network is trained further. Raises ValueError
+        naming the weight that is missing, left over or of another shape.
+        """
+        _match(weights, weight_shapes(spec))
+        cast = {name: np.array(value, dtype) for name, value in weights.items()}
+        rng = rng or np.random.default_rng(0)
+        return cls([layer for b in spec.stack() for layer in _build(b, cast, dtype, rng)], dtype)
+
+    def forward(self, images: Array, training: bool = False) -> Array:
+        """Logits (n, 10) for uint8 (or 0…255 float) images (n, 28, 28)."""
+        x = np.asarray(images)
+        for layer in self.layers:
+            x = layer.forward(x, training)
+        return x
+
+    def trace(self, images: Array, training: bool = False) -> Iterator[tuple[Layer, Array]]:
+        """Each layer with its output, from the image to the logits."""
+        x = np.asarray(images)
+        for layer in self.layers:
+            x = layer.forward(x, training)
+            yield layer, x
+
+    def backward(self, d_logits: Array) -> Array:
+        """∂L/∂image (n, 28, 28), leaving ∂L/∂parameter in each layer's `gradients`."""
+        d = d_logits
+        for layer in reversed(self.layers):
+            d = layer.backward(d)
+        return d
+
+    def step(self, images: Array, labels: Array, learning_rate: float) -> float:
+        """One step of gradient descent on a batch; the batch's mean loss before it, in nats."""
+        loss, d_logits = cross_entropy(self.forward(images, training=True), labels)
+        self.backward(d_logits)
+        for layer in self.layers:
+            for name, gradient in layer.gradients.items():
+                layer.parameters[name] -= np.asarray(learning_rate, self.dtype) * gradient
+        return loss
+
+    def predict(self, images: Array, batch: int = 1000) -> Array:
+        """Probabilities (n, 10) in the network's dtype, `batch` images at a time."""
+        parts = [self.forward(images[i : i + batch]) for i in range(0, len(images), batch)]
+        return softmax(np.concatenate(parts)) if parts else np.empty((0, 10), self.dtype)
+
+    def weights(self) -> dict[str, Array]:
+        """All parameters and moving averages by the names that `from_weights` takes."""
+        return {
+            f"{layer.name}/{name}": value
+            for layer in self.layers
+            for name, value in (layer.parameters | getattr(layer, "moving", {})).items()
+        }
+
+
+def weight_shapes(spec: Any) -> dict[str, tuple[int, ...]]:
+    """The name and shape of each weight of a RunSpec's network, in Keras's order."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    width = 0
+    for block in spec.stack():
+        size = block.output[-1]
+        if block.kind == "Dense":
+            shapes |= {f"{block.name}/kernel": (width, size), f"{block.name}/bias": (size,)}
+        elif block.kind == "BatchNormalization":
+            names = ("gamma", "beta", "moving_mean", "moving_variance")
+            shapes |= {f"{block.name}/{name}": (size,) for name in names}
+        width = size
+    return shapes
+
+
+def initial_weights(spec: Any, rng: np.random.Generator) -> dict[str, Array]:
+    """Keras's default initial values for every weight of a RunSpec's network, float64."""
+    return {name: _initial(name, shape, rng) for name, shape in weight_shapes(spec).items()}
+
+
+def _initial(name: str, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    if name.endswith("/kernel"):
+        limit = np.sqrt(6 / sum(shape))
+        return rng.uniform(-limit, limit, shape)
+    return np.ones(shape) if name.endswith(("/gamma", "/moving_variance")) else np.zeros(shape)
+
+
+def _match(weights: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    for name, shape in shapes.items():
+        if name not in weights:
+            raise ValueError(f"The weights lack {name!r}, which this design has.")
+        if np.shape(weights[name]) != shape:
+            found = np.shape(weights[name])
+            raise ValueError(f"The weight {name!r} has shape {found}; this design needs {shape}.")
+    if extra := sorted(set(weights) - set(shapes)):
+        raise ValueError(f"The weights hold {extra[0]!r}, which this design does not have.")
+
+
+def _build(block: Any, weights: Mapping[str, Array], dtype: type, rng: np.random.Generator):
+    """The layer, or for a Dense with an activation the two layers, that a Block stands for."""
+    name, given = block.name, block.arguments
+    match block.kind:
+        case "Rescaling":
+            yield Rescaling(name, given["scale"], dtype)
+        case "Flatten":
+            yield Flatten(name)
+        case "Dense":
+            yield Dense(name, weights[f"{name}/kernel"], weights[f"{name}/bias"])
+            if "activation" in given:
+                yield Activation(f"{name}/{given['activation']}", given["activation"])
+        case "BatchNormalization":
+            keys = ("gamma", "beta", "moving_mean", "moving_variance")
+            yield BatchNormalization(name, *(weights[f"{name}/{key}"] for key in keys))
+        case "Dropout":
+            yield Dropout(name, given["rate"], rng)
+        case kind:
+            raise ValueError(f"There is no NumPy layer for {kind!r}.")

@@ -1,0 +1,419 @@
+"""The engine: its loop computes what Keras computes, and says, stops and resumes as promised."""
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mnist_core import engine, events
+from mnist_core.dataset import Mnist, Split
+from mnist_core.network import Network, cross_entropy
+from mnist_core.spec import ACTIVATIONS, OPTIMIZERS, Layer, RunSpec, SpecError
+
+# Of `tiny`'s 640 training images a share of 0.2 is kept: 512 are left, 16 batches an epoch.
+SMALL = RunSpec(layers=(Layer(16),), batch_size=32, epochs=2)
+MIXED = RunSpec(layers=(Layer(24, batch_norm=True, dropout=0.3), Layer(16, "tanh", dropout=0.2)),
+                batch_size=32, epochs=4)  # fmt: skip
+TRAINED = slice(0, 512)
+KEPT = slice(512, 640)
+
+
+def train(spec, data, **options):
+    return list(engine.train(spec, data, **options))
+
+
+def of(kind, happened):
+    return [event for event in happened if isinstance(event, kind)]
+
+
+def end(spec, data, **options):
+    return train(spec, data, **options)[-1]
+
+
+def assert_same_weights(found, expected, **tolerance):
+    assert list(found.weights) == list(expected.weights)
+    for name, value in expected.weights.items():
+        np.testing.assert_allclose(found.weights[name], value, **tolerance, err_msg=name)
+
+
+def some_weights_differ(a, b):
+    return any(not np.allclose(a.weights[name], b.weights[name], atol=1e-3) for name in a.weights)
+
+
+# ------------------------------------------------------------------------------- like Keras
+
+
+def by_keras(spec, data):
+    """Keras's own loop on the same batches: the loss of each step, and the final weights."""
+    model = engine.seeded(spec)
+    loss = engine.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(engine.optimizer(spec), loss, run_eagerly=True, jit_compile=False)
+    losses = []
+    for epoch in range(spec.epochs):
+        for rows in engine.batches(512, spec.batch_size, spec.seed, epoch).numpy():
+            model.reset_metrics()
+            losses.append(model.train_on_batch(data.train.images[rows], data.train.labels[rows]))
+    return np.array(losses), engine.weights(model)
+
+
+def mean_of(losses, progress):
+    """The same losses, averaged over the chunks that the engine happened to choose."""
+    return [losses[p.step - p.steps : p.step].mean() for p in progress]
+
+
+CASES = [
+    (name, norm, activation)
+    for (name, norm), activation in zip(
+        itertools.product(OPTIMIZERS, (False, True)), itertools.cycle(ACTIVATIONS), strict=False
+    )
+]
+
+
+@pytest.mark.parametrize(("optimizer", "norm", "activation"), CASES)
+def test_the_loop_computes_what_keras_computes(optimizer, norm, activation, tiny):
+    layers = (Layer(16, activation, norm),) * (2 if norm else 1)
+    rate = OPTIMIZERS[optimizer].learning_rate
+    spec = RunSpec(layers, optimizer, rate, batch_size=64, epochs=2, seed=5)
+    happened = train(spec, tiny)
+    losses, weights = by_keras(spec, tiny)
+    progress = of(events.Progress, happened)
+    ours = [p.loss for p in progress]
+    np.testing.assert_allclose(ours, mean_of(losses, progress), rtol=2e-5)
+    assert losses[-4:].mean() < losses[:4].mean()
+    expected = events.Checkpoint(16, weights, {})
+    assert_same_weights(happened[-1].checkpoint, expected, rtol=1e-4, atol=2e-5)
+
+
+def test_a_seed_gives_the_initial_weights_that_keras_gives_for_it():
+    a, b, c = (engine.weights(engine.seeded(replace(MIXED, seed=s))) for s in (1, 1, 2))
+    assert all(np.array_equal(a[name], b[name]) for name in a)
+    assert not np.array_equal(a["dense_1/kernel"], c["dense_1/kernel"])
+
+
+# ------------------------------------------------------------------------------- batches
+
+
+def test_batches_are_a_new_permutation_each_epoch():
+    a, b, c = (engine.batches(100, 32, *at).numpy() for at in ((1, 0), (1, 1), (2, 0)))
+    for rows in (a, b, c):
+        assert rows.shape == (3, 32) and rows.dtype == np.int32
+        assert len(set(rows.ravel())) == 96 and rows.min() >= 0 and rows.max() < 100
+    assert not np.array_equal(a, b) and not np.array_equal(a, c)
+    assert np.array_equal(a, engine.batches(100, 32, 1, 0))
+
+
+# ------------------------------------------------------------------------------- dropout
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_dropout_keeps_its_share_and_the_mean(rate):
+    layer = engine.FastDropout(rate, seed=1)
+    x = np.full((200, 500), 2.0, np.float32)
+    compiled = engine.tf.function(lambda: layer(x, training=True), jit_compile=True)
+    out = compiled().numpy()
+    assert np.mean(out != 0) == pytest.approx(1 - rate, abs=0.01)
+    np.testing.assert_allclose(out[out != 0], 2 / (1 - rate), rtol=1e-6)
+    assert out.mean() == pytest.approx(2, abs=0.06)
+    assert np.mean(out != 0, axis=0).std() < 0.05  # no unit is favoured
+    same = np.mean((out != 0) == (compiled().numpy() != 0))  # the next mask owes this one nothing
+    assert same == pytest.approx(rate**2 + (1 - rate) ** 2, abs=0.01)
+    np.testing.assert_array_equal(layer(x, training=False), x)
+
+
+def test_dropout_masks_differ_from_step_to_step_inside_the_loop(tiny):
+    """With a learning rate next to nothing the same batch gives another loss under another mask."""
+    spec = RunSpec(layers=(Layer(64, dropout=0.5),), batch_size=512, learning_rate=1e-6, epochs=8)
+    losses = [p.loss for p in of(events.Progress, train(spec, tiny)) if p.steps == 1]
+    assert len(losses) == 8 and len({round(loss, 4) for loss in losses}) > 5
+    still = replace(spec, layers=(Layer(64),))
+    assert np.ptp([p.loss for p in of(events.Progress, train(still, tiny))]) < 1e-3
+
+
+def test_dropout_in_training_is_off_in_every_evaluation(tiny):
+    finished = end(MIXED, tiny)
+    net = Network.from_weights(MIXED, finished.checkpoint.weights)
+    loss, _ = cross_entropy(net.forward(tiny.test.images), tiny.test.labels)
+    assert finished.test_loss == pytest.approx(loss, rel=1e-4)
+
+
+# ------------------------------------------------------------------------------- events
+
+
+def test_events_come_in_order(tiny):
+    happened = train(SMALL, tiny)
+    kinds = [type(e) for e in happened if not isinstance(e, events.Checkpointed)]
+    assert [kind for kind, _ in itertools.groupby(kinds)] == [
+        events.Started, events.Compiled, events.Progress, events.EpochEnded,
+        events.Progress, events.EpochEnded, events.Finished,
+    ]  # fmt: skip
+    assert happened[0] == events.Started(16, 2, 512, 128, SMALL.parameters)
+    progress = of(events.Progress, happened)
+    assert [p.step for p in progress] == list(np.cumsum([p.steps for p in progress]))
+    assert [(e.epoch, e.step) for e in of(events.EpochEnded, happened)] == [(1, 16), (2, 32)]
+    assert happened[-1].step == happened[-1].checkpoint.step == progress[-1].step == 32
+    seconds = [p.seconds for p in progress]
+    assert seconds == sorted(seconds) and happened[-1].seconds == seconds[-1] > 0
+    assert all(p.images_per_second > 0 for p in progress)
+
+
+def test_an_epoch_is_the_mean_of_its_steps(tiny):
+    happened = train(replace(SMALL, epochs=3), tiny)
+    for epoch in of(events.EpochEnded, happened):
+        within = range(epoch.step - 15, epoch.step + 1)
+        inside = [p for p in of(events.Progress, happened) if p.step in within]
+        steps = [p.steps for p in inside]
+        assert sum(steps) == 16
+        assert epoch.loss == pytest.approx(np.average([p.loss for p in inside], weights=steps))
+        accuracy = np.average([p.accuracy for p in inside], weights=steps)
+        assert epoch.accuracy == pytest.approx(accuracy)
+
+
+def test_an_epoch_of_incomplete_batches_leaves_out_the_rest(tiny):
+    happened = train(replace(SMALL, batch_size=100, epochs=1), tiny)
+    assert happened[0].steps_per_epoch == 5 and happened[-1].step == 5
+
+
+def test_long_epochs_leave_checkpoints_behind(tiny, monkeypatch):
+    monkeypatch.setattr(engine, "CHECKPOINT_SECONDS", 0.0)
+    happened = train(SMALL, tiny)
+    assert [e.step for e in of(events.Checkpointed, happened)] == [16, 32]
+    assert [e.checkpoint.step for e in of(events.Checkpointed, happened)] == [16, 32]
+    first, last = (e.checkpoint for e in of(events.Checkpointed, happened))
+    assert some_weights_differ(first, last)  # a copy, not the weights that training goes on with
+    assert_same_weights(last, happened[-1].checkpoint, rtol=0)
+
+
+# ------------------------------------------------------------------------------- which images
+
+
+def measured(spec, weights, images, labels):
+    logits = Network.from_weights(spec, weights).forward(images)
+    return cross_entropy(logits, labels)[0], np.mean(logits.argmax(axis=1) == labels)
+
+
+def test_validation_is_on_the_last_images_and_test_on_the_test_set(tiny):
+    *_, epoch, finished = [
+        e for e in train(SMALL, tiny) if isinstance(e, events.EpochEnded | events.Finished)
+    ]
+    weights = finished.checkpoint.weights
+    kept = measured(SMALL, weights, tiny.train.images[KEPT], tiny.train.labels[KEPT])
+    test = measured(SMALL, weights, tiny.test.images, tiny.test.labels)
+    assert (epoch.val_loss, epoch.val_accuracy) == pytest.approx(kept, rel=1e-5)
+    assert (finished.test_loss, finished.test_accuracy) == pytest.approx(test, rel=1e-5)
+
+
+def test_images_kept_for_validation_are_never_trained_on(tiny):
+    images = tiny.train.images.copy()
+    images[KEPT] = 255 - images[KEPT]
+    other = Mnist(Split(images, tiny.train.labels), tiny.test, "inverted", "")
+    a, b = train(SMALL, tiny), train(SMALL, other)
+    assert_same_weights(a[-1].checkpoint, b[-1].checkpoint, rtol=0)
+    assert a[-2] != b[-2]
+
+
+def test_validation_on_the_test_set_trains_on_everything(tiny):
+    happened = train(replace(SMALL, validation="test"), tiny)
+    assert (happened[0].train_images, happened[0].validation_images) == (640, 200)
+    epoch, finished = of(events.EpochEnded, happened)[-1], happened[-1]
+    assert (epoch.val_loss, epoch.val_accuracy) == (finished.test_loss, finished.test_accuracy)
+
+
+@pytest.mark.parametrize(("share", "kept"), [(0.05, 32), (0.1, 64), (0.3, 192), (0.5, 320)])
+def test_the_share_is_cut_as_keras_cuts_it(share, kept, tiny):
+    started = next(engine.train(replace(SMALL, validation_share=share), tiny))
+    assert (started.train_images, started.validation_images) == (640 - kept, kept)
+
+
+# ------------------------------------------------------------------------------- stop, resume
+
+
+def stopped_after(spec, data, chunks):
+    """Everything that a run says that is stopped at its n-th Progress."""
+    control, happened, seen = events.Control(), [], 0
+    for event in engine.train(spec, data, control=control):
+        happened.append(event)
+        seen += isinstance(event, events.Progress)
+        if seen == chunks:
+            control.stop()
+    return happened
+
+
+def test_a_stop_is_obeyed_at_once_and_leaves_a_usable_network(tiny):
+    happened = stopped_after(MIXED, tiny, chunks=2)
+    stopped = happened[-1]
+    assert [type(e) for e in happened[-2:]] == [events.Progress, events.Stopped]
+    assert len(of(events.Progress, happened)) == 2
+    assert stopped.step == happened[-2].step == stopped.checkpoint.step < 16
+    test = measured(MIXED, stopped.checkpoint.weights, tiny.test.images, tiny.test.labels)
+    assert (stopped.test_loss, stopped.test_accuracy) == pytest.approx(test, rel=1e-4)
+
+
+def test_a_stop_before_the_start_is_obeyed_after_one_chunk(tiny):
+    control = events.Control()
+    control.stop()
+    happened = train(MIXED, tiny, control=control)
+    assert len(of(events.Progress, happened)) == 1
+    assert isinstance(happened[-1], events.Stopped)
+
+
+def test_a_stop_at_the_end_of_an_epoch_does_not_swallow_its_result(tiny):
+    spec = replace(SMALL, batch_size=512, epochs=3)  # one step an epoch, so one chunk
+    happened = stopped_after(spec, tiny, chunks=2)
+    assert [type(e) for e in happened[-2:]] == [events.EpochEnded, events.Stopped]
+    assert [e.epoch for e in of(events.EpochEnded, happened)] == [1, 2]
+    happened = stopped_after(spec, tiny, chunks=3)  # too late: there was nothing left to stop
+    assert [type(e) for e in happened[-2:]] == [events.EpochEnded, events.Finished]
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "momentum"])
+def test_a_resumed_run_ends_like_one_that_never_paused(optimizer, tiny):
+    spec = replace(MIXED, optimizer=optimizer, learning_rate=OPTIMIZERS[optimizer].learning_rate)
+    whole = end(spec, tiny)
+    half = end(replace(spec, epochs=2), tiny)
+    end(replace(spec, seed=9), tiny)  # another run on the same compiled network in between
+    happened = train(spec, tiny, resume=half.checkpoint)
+    assert happened[0].step == 32
+    assert [e.epoch for e in of(events.EpochEnded, happened)] == [3, 4]
+    assert happened[-1].step == whole.step
+    assert_same_weights(happened[-1].checkpoint, whole.checkpoint, rtol=1e-5, atol=1e-6)
+    assert happened[-1].test_loss == pytest.approx(whole.test_loss, rel=1e-5)
+
+
+def test_a_run_stopped_within_an_epoch_resumes_there(tiny):
+    whole = end(MIXED, tiny)
+    stopped = stopped_after(MIXED, tiny, chunks=7)[-1]
+    assert stopped.step % 16 != 0
+    happened = train(MIXED, tiny, resume=stopped.checkpoint)
+    assert happened[0].step == stopped.step
+    assert sum(p.steps for p in of(events.Progress, happened)) == 64 - stopped.step
+    assert_same_weights(happened[-1].checkpoint, whole.checkpoint, rtol=1e-5, atol=1e-6)
+
+
+def test_resuming_a_finished_run_measures_it_again(tiny):
+    finished = end(SMALL, tiny)
+    happened = train(SMALL, tiny, resume=finished.checkpoint)
+    assert [type(e) for e in happened] == [events.Started, events.Compiled, events.Finished]
+    assert happened[-1].test_loss == pytest.approx(finished.test_loss)
+
+
+def test_a_checkpoint_of_another_design_is_refused(tiny):
+    finished = end(SMALL, tiny)
+    with pytest.raises((KeyError, ValueError)):
+        train(MIXED, tiny, resume=finished.checkpoint)
+
+
+# ------------------------------------------------------------------------------- what fails
+
+DIVERGING = RunSpec(layers=(Layer(64, "linear"),) * 4, optimizer="sgd", learning_rate=10.0)
+
+
+def test_a_loss_that_is_no_number_ends_the_run_with_a_sentence(tiny):
+    happened = train(DIVERGING, tiny)
+    assert isinstance(happened[-1], events.Failed)
+    assert "learning rate of 10 is too large; lower it." in happened[-1].message
+    assert not of(events.Finished, happened)
+    assert all(np.isfinite(p.loss) for p in of(events.Progress, happened))
+
+
+def test_weights_that_break_in_the_last_step_do_not_pass_for_a_result(tiny):
+    """The loss of a step is taken before its update, so only validation sees the last one."""
+    spec = replace(SMALL, optimizer="momentum", batch_size=512, epochs=1)
+    saved = end(spec, tiny).checkpoint
+    momentum = {name: v + np.float32(np.inf) for name, v in saved.state.items() if v.ndim}
+    broken = events.Checkpoint(0, saved.weights, {**saved.state, **momentum})
+    happened = train(spec, tiny, resume=broken)
+    assert [type(e) for e in happened[2:]] == [events.Progress, events.Failed]
+    assert np.isfinite(happened[2].loss) and happened[-1].message.endswith("lower it.")
+
+
+def test_a_failed_run_does_not_spoil_the_next(tiny):
+    before = end(SMALL, tiny)
+    train(replace(SMALL, optimizer="sgd", learning_rate=10.0, layers=DIVERGING.layers), tiny)
+    assert_same_weights(end(SMALL, tiny).checkpoint, before.checkpoint, rtol=0)
+
+
+def test_a_batch_larger_than_the_data_fails_with_a_sentence(tiny):
+    (failed,) = train(replace(SMALL, batch_size=513), tiny)
+    assert failed == events.Failed(
+        0, "A batch of 513 does not fit into 512 training images: choose a smaller one."
+    )
+
+
+def test_an_impossible_design_is_refused_before_anything_happens(tiny):
+    with pytest.raises(SpecError, match="epochs"):
+        engine.train(RunSpec(epochs=101), tiny)
+
+
+# ------------------------------------------------------------------------------- again
+
+
+def test_the_seed_decides_the_run(tiny):
+    a, b, other = (end(replace(MIXED, seed=seed), tiny) for seed in (3, 3, 4))
+    assert_same_weights(a.checkpoint, b.checkpoint, rtol=0)
+    assert (a.test_loss, a.test_accuracy) == (b.test_loss, b.test_accuracy)
+    assert some_weights_differ(a.checkpoint, other.checkpoint)
+
+
+def test_a_second_run_of_a_design_compiles_nothing_and_inherits_nothing(tiny):
+    engine._programs.clear()
+    before = end(MIXED, tiny)
+    (program,) = engine._programs.values()
+    other = end(replace(MIXED, learning_rate=0.01, epochs=2, seed=7), tiny)
+    after = end(MIXED, tiny)
+    assert list(engine._programs.values()) == [program]
+    assert program.chunk.experimental_get_tracing_count() == 1
+    assert some_weights_differ(before.checkpoint, other.checkpoint)
+    assert_same_weights(after.checkpoint, before.checkpoint, rtol=0)
+    engine._programs.clear()
+    assert_same_weights(
+        end(replace(MIXED, learning_rate=0.01, epochs=2, seed=7), tiny).checkpoint,
+        other.checkpoint, rtol=1e-6, atol=1e-7,
+    )  # fmt: skip
+
+
+def test_a_run_left_in_the_middle_does_not_disturb_the_next(tiny):
+    before = end(MIXED, tiny)
+    abandoned = engine.train(MIXED, tiny)
+    next(event for event in abandoned if isinstance(event, events.Progress))
+    abandoned.close()
+    assert_same_weights(end(MIXED, tiny).checkpoint, before.checkpoint, rtol=0)
+
+
+def test_only_a_few_compiled_networks_are_kept():
+    specs = [replace(SMALL, batch_size=size) for size in range(2, 4 + engine.PROGRAMS_KEPT)]
+    for spec in specs:
+        engine._program(spec)
+    kept = [key[-1] for key in engine._programs]
+    assert kept == [spec.batch_size for spec in specs[-engine.PROGRAMS_KEPT :]]
+
+
+# ------------------------------------------------------------------------------- files
+
+
+def test_a_model_file_predicts_what_the_numpy_network_predicts(tiny, tmp_path):
+    weights = end(MIXED, tiny).checkpoint.weights
+    path = tmp_path / "model.keras"
+    path.write_bytes(engine.keras_file(MIXED, weights))
+    ours = Network.from_weights(MIXED, weights).predict(tiny.test.images)
+    theirs = engine.keras_predictor(path)(tiny.test.images)
+    np.testing.assert_allclose(theirs, ours, rtol=0, atol=1e-5)
+    model = engine.keras.models.load_model(path)  # by a stranger, without this package
+    assert {type(layer).__module__.split(".")[0] for layer in model.layers} == {"keras"}
+    logits = model(tiny.test.images, training=False).numpy()
+    np.testing.assert_array_equal(logits.argmax(axis=1), ours.argmax(axis=1))
+
+
+def test_a_file_that_is_no_model_is_refused(tmp_path):
+    path = tmp_path / "model.keras"
+    path.write_bytes(b"not a model")
+    with pytest.raises(ValueError):
+        engine.keras_predictor(path)
+
+
+def test_warming_up_compiles_the_default_design(tiny):
+    engine._programs.clear()
+    engine.warm(tiny)
+    (program,) = engine._programs.values()
+    end(replace(RunSpec(), epochs=1), tiny)
+    assert program.chunk.experimental_get_tracing_count() == 1

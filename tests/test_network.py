@@ -1,0 +1,309 @@
+"""The NumPy network: its derivatives, its likeness to Keras, and what it refuses."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.special import log_softmax
+
+from mnist_core import network
+from mnist_core.network import Network, cross_entropy, softmax
+from mnist_core.spec import ACTIVATIONS, Layer, RunSpec
+
+ROOT = Path(__file__).resolve().parent.parent
+DEEP = RunSpec(layers=(Layer(16, "tanh", True, 0.3), Layer(12, "silu"), Layer(8, "elu", True)))
+STEP = 1e-6  # of the finite differences; a kink nearer than this would spoil them
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(1998)
+
+
+def digits(rng, n=6):
+    return rng.integers(0, 256, (n, 28, 28), np.uint8), rng.integers(0, 10, n)
+
+
+def scrambled(spec, rng):
+    """Weights as after some training: no bias is 0 and no moving average is trivial."""
+    weights = network.initial_weights(spec, rng)
+    for name, value in weights.items():
+        if name.endswith(("gamma", "moving_variance")):
+            weights[name] = rng.uniform(0.3, 2.0, value.shape)
+        elif not name.endswith("kernel"):
+            weights[name] = rng.normal(0, 0.3, value.shape)
+    return {name: value.astype(np.float32) for name, value in weights.items()}
+
+
+# ------------------------------------------------------------------------------- derivatives
+
+
+def slope(f, x, direction):
+    """df/dt of f(x + t · direction) by central differences; x is put back."""
+    kept = x.copy()
+    x[...] = kept + STEP * direction
+    above = f()
+    x[...] = kept - STEP * direction
+    below = f()
+    x[...] = kept
+    return (above - below) / (2 * STEP)
+
+
+def assert_derivatives(f, pairs, rng, directions=4):
+    """Each gradient agrees with finite differences of f along random directions."""
+    for x, gradient in pairs:
+        assert gradient.shape == x.shape
+        for _ in range(directions):
+            v = rng.normal(size=x.shape)
+            expected = slope(f, x, v)
+            found = float((gradient * v).sum())
+            assert abs(found - expected) <= 1e-6 * max(abs(found), abs(expected), 1e-3)
+
+
+def away_from_kinks(rng, shape):
+    """Values whose distance from 0, where ReLU and its relatives bend, is at least 0.05."""
+    return rng.choice([-1, 1], shape) * rng.uniform(0.05, 2.0, shape)
+
+
+def batch_norm(rng):
+    return network.BatchNormalization("bn", *rng.uniform(0.5, 1.5, (4, 5)))
+
+
+LAYERS = {
+    "rescaling": (lambda rng: network.Rescaling("r", 1 / 255, np.float64), (4, 5), False),
+    "flatten": (lambda rng: network.Flatten("f"), (4, 3, 2), False),
+    "dense": (lambda rng: network.Dense("d", rng.normal(size=(5, 3)), rng.normal(size=3)),
+              (4, 5), False),
+    "batch norm, inference": (batch_norm, (4, 5), False),
+    "batch norm, training": (batch_norm, (4, 5), True),
+    "dropout, inference": (lambda rng: network.Dropout("o", 0.4, rng), (4, 5), False),
+    **{
+        name: (lambda rng, name=name: network.Activation(name, name), (40, 5), False)
+        for name in ACTIVATIONS
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("make", "shape", "training"), LAYERS.values(), ids=LAYERS)
+def test_backward_is_the_derivative_of_forward(make, shape, training, rng):
+    layer, x = make(rng), away_from_kinks(rng, shape)
+    weight = rng.normal(size=layer.forward(x, training).shape)  # of each output in the "loss"
+
+    def loss():
+        return float((layer.forward(x, training) * weight).sum())
+
+    loss()
+    d_x = layer.backward(weight)
+    parameters = [(layer.parameters[name], layer.gradients[name]) for name in layer.parameters]
+    assert_derivatives(loss, [(x, d_x), *parameters], rng)
+
+
+def test_dropout_sends_the_gradient_where_the_values_went(rng):
+    layer, x = network.Dropout("o", 0.4, rng), np.ones((50, 40))
+    out = layer.forward(x, training=True)
+    assert np.array_equal(layer.backward(np.ones_like(x)), out)
+    assert set(np.unique(out)) == {0.0, 1 / 0.6}
+    assert np.mean(out == 0) == pytest.approx(0.4, abs=0.05)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("spec", [DEEP, RunSpec(layers=(Layer(12, "sigmoid"),))])
+def test_the_whole_network_backward_is_its_derivative(spec, training, rng):
+    spec = replace(spec, layers=tuple(replace(x, dropout=0.0) for x in spec.layers))
+    net = Network.from_weights(spec, scrambled(spec, rng), np.float64)
+    images, labels = digits(rng)
+    images = images.astype(np.float64)
+
+    def loss():
+        return cross_entropy(net.forward(images, training), labels)[0]
+
+    d_image = net.backward(cross_entropy(net.forward(images, training), labels)[1])
+    pairs = [(x.parameters[name], x.gradients[name]) for x in net.layers for name in x.parameters]
+    assert len(pairs) == sum(not n.split("/")[1].startswith("moving") for n in net.weights())
+    assert_derivatives(loss, [(images, d_image), *pairs], rng, directions=2)
+
+
+# ------------------------------------------------------------------------------- the loss
+
+
+def test_cross_entropy_is_minus_the_log_softmax_of_the_label(rng):
+    logits, labels = rng.normal(0, 5, (20, 10)), rng.integers(0, 10, 20)
+    loss, d_logits = cross_entropy(logits, labels)
+    assert loss == pytest.approx(-log_softmax(logits, axis=1)[np.arange(20), labels].mean(), 1e-13)
+    expected = (np.exp(log_softmax(logits, axis=1)) - np.eye(10)[labels]) / 20
+    np.testing.assert_allclose(d_logits, expected, atol=1e-15)
+    assert_derivatives(lambda: cross_entropy(logits, labels)[0], [(logits, d_logits)], rng)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_huge_logits_overflow_nothing(dtype):
+    logits = np.array([[1e4, -1e4, *[0] * 8], [-1e4, 1e4, *[9e3] * 8]], dtype)
+    with np.errstate(all="raise", under="ignore"):
+        p = softmax(logits)
+        loss, d_logits = cross_entropy(logits, np.array([0, 0]))
+    np.testing.assert_array_equal(p, np.eye(10, dtype=dtype)[[0, 1]])
+    assert p.dtype == d_logits.dtype == dtype
+    assert loss == 1e4  # the mean of 0 and 20,000
+    assert np.isfinite(d_logits).all()
+
+
+def test_softmax_gives_probabilities_that_ignore_a_shift(rng):
+    logits = rng.normal(0, 3, (20, 10))
+    np.testing.assert_allclose(softmax(logits).sum(axis=1), 1, rtol=1e-14)
+    np.testing.assert_allclose(softmax(logits + 123.0), softmax(logits), rtol=1e-12)
+    np.testing.assert_allclose(softmax(logits), np.exp(log_softmax(logits, axis=1)), rtol=1e-13)
+
+
+@pytest.mark.parametrize("z", [-1e4, -100.0, 0.0, 100.0, 1e4])
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_an_activation_overflows_nowhere(name, z):
+    layer = network.Activation(name, name)
+    with np.errstate(all="raise", under="ignore"):
+        out = layer.forward(np.array([z], np.float32))
+        d = layer.backward(np.ones(1, np.float32))
+    assert np.isfinite(out).all() and np.isfinite(d).all()
+    assert out.dtype == d.dtype == np.float32
+
+
+# ------------------------------------------------------------------------------- like Keras
+
+
+def keras_model(spec, weights):
+    from mnist_core import engine
+
+    model = engine.build(spec)
+    for layer in model.layers:
+        for variable in layer.weights:
+            variable.assign(weights[f"{layer.name}/{variable.name}"])
+    return model
+
+
+def designs(random_spec):
+    """Each activation with and without batch normalisation and dropout, and many at random."""
+    rng = np.random.default_rng(7)
+    for name in ACTIVATIONS:
+        for norm in (False, True):
+            yield RunSpec(layers=(Layer(48, name, norm, 0.25 * norm), Layer(24, name, norm)))
+    yield from (random_spec(rng, widest=200) for _ in range(40))
+
+
+def test_every_design_computes_what_keras_computes(random_spec, mnist, rng):
+    from mnist_core import engine
+
+    images = mnist.test.images[:50]
+    for spec in designs(random_spec):
+        weights = scrambled(spec, rng)
+        model, net = keras_model(spec, weights), Network.from_weights(spec, weights)
+        logits = model(images, training=False).numpy()
+        ours = net.forward(images)
+        assert ours.dtype == np.float32
+        np.testing.assert_allclose(ours, logits, rtol=1e-5, atol=1e-5, err_msg=str(spec))
+        p = engine.keras.ops.softmax(logits).numpy()
+        np.testing.assert_allclose(net.predict(images), p, rtol=0, atol=1e-5, err_msg=str(spec))
+
+
+def test_the_names_and_shapes_of_the_weights_are_those_of_keras(random_spec, rng):
+    from mnist_core import engine
+
+    for _ in range(5):
+        spec = random_spec(rng, widest=64)
+        found = {name: value.shape for name, value in engine.weights(engine.build(spec)).items()}
+        assert list(found.items()) == list(network.weight_shapes(spec).items())
+
+
+def test_training_batch_norm_equals_keras(mnist, rng):
+    spec = RunSpec(layers=(Layer(32, "relu", True), Layer(16, "tanh", True)))
+    weights = scrambled(spec, rng)
+    model, net = keras_model(spec, weights), Network.from_weights(spec, weights)
+    for first in (0, 64):
+        images = mnist.train.images[first : first + 64]
+        logits = model(images, training=True).numpy()
+        np.testing.assert_allclose(net.forward(images, True), logits, rtol=1e-5, atol=1e-5)
+    from mnist_core import engine
+
+    for name, value in engine.weights(model).items():
+        np.testing.assert_allclose(net.weights()[name], value, rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+def test_initial_weights_are_drawn_like_keras_draws_them(rng):
+    from mnist_core import engine
+
+    spec = RunSpec(layers=(Layer(512, batch_norm=True),))
+    ours, keras = network.initial_weights(spec, rng), engine.weights(engine.seeded(spec))
+    for name, value in keras.items():
+        assert ours[name].std() == pytest.approx(value.std(), rel=0.05), name
+        assert abs(ours[name]).max() == pytest.approx(abs(value).max(), rel=0.01), name
+
+
+# ------------------------------------------------------------------------------- use
+
+
+def test_a_step_lowers_the_loss_and_gives_the_loss_before_it(mnist):
+    images, labels = mnist.train.images[:64], mnist.train.labels[:64]
+    net = Network.from_spec(RunSpec(layers=(Layer(32, batch_norm=True),)), np.random.default_rng(0))
+    before = cross_entropy(net.forward(images, training=True), labels)[0]
+    losses = [net.step(images, labels, 0.1) for _ in range(20)]
+    assert losses[0] == pytest.approx(before)
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_a_network_keeps_its_own_weights(rng):
+    weights = scrambled(DEEP, rng)
+    kept = {name: value.copy() for name, value in weights.items()}
+    net = Network.from_weights(DEEP, weights)
+    net.step(*digits(rng), 0.1)
+    assert all(np.array_equal(weights[name], kept[name]) for name in kept)
+    assert any(not np.array_equal(net.weights()[name], kept[name]) for name in kept)
+
+
+def test_weights_come_back_as_they_were_given(rng):
+    weights = scrambled(DEEP, rng)
+    again = Network.from_weights(DEEP, weights).weights()
+    assert list(again) == list(network.weight_shapes(DEEP))
+    assert all(np.array_equal(again[name], weights[name]) for name in weights)
+
+
+def test_predict_does_not_depend_on_the_batch(rng):
+    net = Network.from_weights(DEEP, scrambled(DEEP, rng))
+    images, _ = digits(rng, 7)
+    np.testing.assert_allclose(net.predict(images, batch=3), net.predict(images), atol=1e-6)
+    assert net.predict(images[:0]).shape == (0, 10)
+
+
+def test_trace_names_each_layer_and_ends_in_the_logits(rng):
+    net, (images, _) = Network.from_weights(DEEP, scrambled(DEEP, rng)), digits(rng)
+    trace = list(net.trace(images))
+    assert [layer.name for layer, _ in trace] == [
+        "rescaling", "flatten", "dense_1", "dense_1/tanh", "batch_norm_1", "dropout_1",
+        "dense_2", "dense_2/silu", "dense_3", "dense_3/elu", "batch_norm_3", "logits",
+    ]  # fmt: skip
+    assert np.array_equal(trace[-1][1], net.forward(images))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda w: w.pop("dense_2/bias"), "lack 'dense_2/bias'"),
+        (lambda w: w.update({"dense_9/bias": np.zeros(3)}), "hold 'dense_9/bias'"),
+        (lambda w: w.update({"logits/kernel": np.zeros((9, 10))}), "shape (9, 10);"),
+    ],
+)
+def test_weights_of_another_design_are_refused_in_a_sentence(change, says, rng):
+    weights = scrambled(DEEP, rng)
+    change(weights)
+    with pytest.raises(ValueError) as refusal:
+        Network.from_weights(DEEP, weights)
+    assert says in str(refusal.value) and str(refusal.value).endswith(".")
+
+
+def test_it_needs_nothing_but_numpy():
+    code = (
+        "import sys, mnist_core.network; "
+        "heavy = {'tensorflow', 'keras', 'pandas', 'scipy', 'PIL', 'dask', 'streamlit'}; "
+        "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

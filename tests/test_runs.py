@@ -1,0 +1,306 @@
+"""Run records and artifacts: what is kept, in which order, and what a kill leaves behind."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mnist_core import events
+from mnist_core import runs as module
+from mnist_core.runs import ENDED, Runs
+from mnist_core.spec import Layer, RunSpec, SpecError
+
+ROOT = Path(__file__).resolve().parent.parent
+SPEC = RunSpec(layers=(Layer(64, dropout=0.2), Layer(32, "tanh", True)), learning_rate=0.003)
+HISTORY = [
+    events.Started(100, 2, 3_200, 800, SPEC.parameters),
+    events.Compiled(1.0),
+    events.Progress(4, 4, 2.3, 0.1, 0.01, 12_000.0),
+    events.EpochEnded(1, 100, 0.6, 0.8, 0.4, 0.9, 0.2),
+    events.Checkpointed(100),
+    events.Stopped(104, 0.5, 0.88, 0.3),
+]
+
+
+@pytest.fixture
+def runs(tmp_path):
+    return Runs(tmp_path / "runs")
+
+
+@pytest.fixture
+def run(runs):
+    return runs.create(SPEC, "ada", "sample: 5,000", "sample")
+
+
+def checkpoint(step=7):
+    rng = np.random.default_rng(step)
+    return events.Checkpoint(
+        step,
+        {"dense_1/kernel": rng.normal(size=(784, 8)).astype(np.float32)},
+        {"optimizer/0": np.array(step), "dropout_1/seed_generator_state": np.array([1, 2], "u4")},
+    )
+
+
+def status(runs, run):
+    return runs.get(run.id).status
+
+
+# ------------------------------------------------------------------------------- records
+
+
+def test_a_new_run_is_queued_and_keeps_what_was_asked(runs):
+    before = time.time()
+    run = runs.create(SPEC, "ada", "sample: 5,000", "sample")
+    assert runs.get(run.id) == run
+    assert (run.spec, run.owner, run.data, run.source) == (SPEC, "ada", "sample: 5,000", "sample")
+    assert (run.status, run.message, run.active) == ("queued", "", True)
+    assert before <= run.created <= time.time()
+    assert run.started is run.ended is run.test_accuracy is run.test_loss is run.seconds is None
+    assert run.name.startswith("784-64-32-10 · adam · ")
+
+
+def test_an_unknown_run_is_none(runs):
+    assert runs.get("nobody") is None
+    assert runs.history("nobody") == []
+    assert runs.checkpoint("nobody") is None and not runs.has_weights("nobody")
+    assert runs.model_file("nobody") is None
+
+
+def test_ids_are_long_random_and_safe_in_a_link(runs):
+    ids = [runs.create(SPEC, "ada", "d", "sample").id for _ in range(50)]
+    assert len(set(ids)) == 50
+    assert all(len(i) >= 16 and i.replace("-", "").replace("_", "").isalnum() for i in ids)
+    assert len({i[:4] for i in ids}) > 45  # no counter, no clock in front
+
+
+def test_each_owner_sees_their_own_runs_the_newest_first(runs):
+    mine = [runs.create(SPEC, "ada", "d", "sample").id for _ in range(3)]
+    runs.create(SPEC, "bob", "d", "sample")
+    assert [run.id for run in runs.of("ada")] == mine[::-1]
+    assert [run.id for run in runs.of("ada", limit=2)] == mine[:0:-1]
+    assert runs.of("eve") == []
+
+
+def test_active_runs_of_everybody_in_the_order_they_came(runs):
+    a, b, c = (runs.create(SPEC, owner, "d", "sample") for owner in ("ada", "bob", "eve"))
+    runs.begin(b.id)
+    assert [run.id for run in runs.active()] == [a.id, b.id, c.id]
+    runs.end(a.id, "finished")
+    assert [run.id for run in runs.active()] == [b.id, c.id]
+
+
+def test_records_outlive_the_object_that_wrote_them(runs, run):
+    runs.append(run.id, HISTORY)
+    again = Runs(runs.folder)
+    assert again.get(run.id) == run
+    assert again.history(run.id) == HISTORY
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        RunSpec(layers=(Layer(1024),) * 6),
+        RunSpec(epochs=101),
+        RunSpec(learning_rate=float("nan")),
+        RunSpec(layers=(Layer(10**9),)),
+    ],
+)
+def test_a_design_over_the_limits_is_refused_and_leaves_no_record(runs, spec):
+    with pytest.raises(SpecError):
+        runs.create(spec, "ada", "d", "sample")
+    assert runs.of("ada") == []
+
+
+def test_a_record_of_a_later_version_is_passed_over(runs, run):
+    with sqlite3.connect(runs.folder / "runs.sqlite") as db:
+        db.execute('UPDATE runs SET spec = \'{"v": "99"}\'')
+    db.close()
+    assert runs.get(run.id) is None and runs.of("ada") == []
+
+
+# ------------------------------------------------------------------------------- status
+
+
+def test_a_run_begins_once_and_ends_with_its_result(runs, run):
+    assert runs.begin(run.id) and not runs.begin(run.id)
+    assert runs.get(run.id).started >= run.created
+    assert runs.end(run.id, "finished", test_accuracy=0.98, test_loss=0.07, seconds=4.2)
+    found = runs.get(run.id)
+    assert (found.status, found.active) == ("finished", False)
+    assert (found.test_accuracy, found.test_loss, found.seconds) == (0.98, 0.07, 4.2)
+    assert found.ended >= found.started
+
+
+@pytest.mark.parametrize("ended", ENDED)
+def test_an_ended_run_stays_as_it_ended(runs, run, ended):
+    assert runs.end(run.id, ended, "first")
+    before = runs.get(run.id)
+    assert not runs.begin(run.id)
+    assert not any(runs.end(run.id, other, "second", seconds=9.0) for other in ENDED)
+    assert runs.get(run.id) == before and before.message == "first"
+
+
+def test_only_a_queued_run_can_be_cancelled(runs, run):
+    other = runs.create(SPEC, "ada", "d", "sample")
+    runs.begin(other.id)
+    assert runs.cancel(run.id) and not runs.cancel(run.id) and not runs.cancel(other.id)
+    found = runs.get(run.id)
+    assert (found.status, found.started) == ("stopped", None) and found.ended >= found.created
+    assert status(runs, other) == "running"
+
+
+def test_an_unknown_run_neither_begins_nor_ends(runs, run):
+    assert not runs.end("nobody", "finished") and not runs.begin("nobody")
+
+
+def test_interrupt_marks_what_was_left_and_nothing_else(runs):
+    queued, running, kept, done = (runs.create(SPEC, "ada", "d", "sample") for _ in range(4))
+    runs.begin(running.id)
+    runs.begin(kept.id)
+    runs.save_checkpoint(kept.id, checkpoint())
+    runs.end(done.id, "finished")
+    assert runs.interrupt() == 3
+    assert [status(runs, r) for r in (queued, running, kept, done)] == ["interrupted"] * 3 + [
+        "finished"
+    ]
+    assert runs.get(queued.id).message.startswith("The server ended while this run was queued;")
+    assert "no checkpoint" in runs.get(running.id).message
+    assert "last checkpoint is kept" in runs.get(kept.id).message
+    assert runs.interrupt() == 0
+
+
+# ------------------------------------------------------------------------------- history
+
+
+def test_history_gives_back_what_was_appended_in_order(runs, run):
+    other = runs.create(SPEC, "bob", "d", "sample")
+    for first in range(0, len(HISTORY), 2):
+        runs.append(run.id, HISTORY[first : first + 2])
+        runs.append(other.id, [events.Compiled(float(first))])
+    assert runs.history(run.id) == HISTORY
+    assert [type(e) for e in runs.history(run.id)] == [type(e) for e in HISTORY]
+    assert runs.history(other.id) == [events.Compiled(n) for n in (0.0, 2.0, 4.0)]
+
+
+def test_a_batch_of_events_is_kept_whole_or_not_at_all(runs, run):
+    runs.append(run.id, HISTORY[:2])
+    bad = events.Failed(1, object())  # cannot be written as JSON
+    with pytest.raises(TypeError):
+        runs.append(run.id, [HISTORY[2], bad])
+    assert runs.history(run.id) == HISTORY[:2]
+
+
+def test_events_of_no_run_are_refused(runs):
+    with pytest.raises(sqlite3.IntegrityError):
+        runs.append("nobody", HISTORY)
+
+
+def test_threads_may_append_to_one_run_at_once(runs, run):
+    failures = []
+
+    def work(thread):
+        try:
+            for i in range(25):
+                runs.append(run.id, [events.Progress(i, thread, 0.0, 0.0, 0.0, 0.0)] * 2)
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    history = runs.history(run.id)
+    for thread in range(6):
+        assert [e.step for e in history[::2] if e.steps == thread] == list(range(25))
+    assert all(a == b for a, b in zip(history[::2], history[1::2], strict=True))  # never torn apart
+
+
+def test_only_one_thread_begins_a_run(runs, run):
+    begun = []
+    threads = [threading.Thread(target=lambda: begun.append(runs.begin(run.id))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(begun) == [False] * 7 + [True]
+
+
+# ------------------------------------------------------------------------------- artifacts
+
+
+def test_a_checkpoint_comes_back_exactly(runs, run):
+    assert runs.checkpoint(run.id) is None and not runs.has_weights(run.id)
+    runs.save_checkpoint(run.id, checkpoint(7))
+    runs.save_checkpoint(run.id, checkpoint(8))
+    found, saved = runs.checkpoint(run.id), checkpoint(8)
+    assert found.step == 8 and runs.has_weights(run.id)
+    for part in ("weights", "state"):
+        assert list(getattr(found, part)) == list(getattr(saved, part))
+        for name, value in getattr(saved, part).items():
+            again = getattr(found, part)[name]
+            assert again.dtype == value.dtype and np.array_equal(again, value)
+
+
+def test_artifacts_of_two_runs_do_not_meet(runs, run):
+    other = runs.create(SPEC, "bob", "d", "sample")
+    runs.save(run.id, "model.keras", b"mine")
+    assert runs.model_file(run.id).read_bytes() == b"mine"
+    assert runs.model_file(other.id) is None
+
+
+@pytest.mark.parametrize("moment", ["write", "rename"])
+def test_a_crash_while_saving_leaves_the_old_file(runs, run, monkeypatch, moment):
+    runs.save_checkpoint(run.id, checkpoint(7))
+
+    def crash(*_):
+        raise KeyboardInterrupt(f"killed at the {moment}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module.os, {"write": "fdopen", "rename": "replace"}[moment], crash)
+        with pytest.raises(KeyboardInterrupt):
+            runs.save_checkpoint(run.id, checkpoint(8))
+    assert runs.checkpoint(run.id).step == 7
+    runs.save_checkpoint(run.id, checkpoint(9))
+    assert runs.checkpoint(run.id).step == 9
+
+
+WRITER = """
+import sys
+from mnist_core import events
+from mnist_core.runs import Runs
+from mnist_core.spec import RunSpec
+runs, run = Runs(sys.argv[1]), sys.argv[2]
+for i in range(10**9):
+    runs.append(run, [events.Progress(i, half, 0.0, 0.0, 0.0, 0.0) for half in (1, 2)])
+    runs.save(run, "model.keras", bytes([i % 256]) * 2_000_000)
+    if i == 20:
+        print("under way", flush=True)
+"""
+
+
+def test_a_killed_writer_leaves_a_readable_record(runs, run):
+    command = [sys.executable, "-c", WRITER, str(runs.folder), run.id]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as writer:
+        try:
+            assert writer.stdout.readline() == b"under way\n"
+        finally:
+            os.kill(writer.pid, signal.SIGKILL)
+    history = runs.history(run.id)
+    assert [(e.step, e.steps) for e in history] == [
+        (i, half) for i in range(len(history) // 2) for half in (1, 2)
+    ]
+    assert len(history) > 40
+    content = runs.model_file(run.id).read_bytes()
+    assert content == content[:1] * 2_000_000
+    assert runs.interrupt() == 1 and status(runs, run) == "interrupted"
+    runs.append(run.id, [events.Failed(0, "The record takes more.")])
+    assert len(runs.history(run.id)) == len(history) + 1

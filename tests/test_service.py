@@ -1,0 +1,254 @@
+"""The service: a real scheduler and worker on small data, and what happens when they are killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from mnist_core import events
+from mnist_core import service as module
+from mnist_core.network import Network
+from mnist_core.runs import Runs
+from mnist_core.service import Service
+from mnist_core.spec import Layer, RunSpec, SpecError
+
+ROOT = Path(__file__).resolve().parent.parent
+SHORT = RunSpec(layers=(Layer(16),), batch_size=32, epochs=2)
+LONG = RunSpec(layers=(Layer(1024),) * 4, batch_size=64, epochs=100)  # minutes, on any data
+
+
+def wait(condition, seconds=60.0):
+    """Poll until `condition` holds; how long that took."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < seconds, "This did not happen in time."
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory, tiny):
+    service = Service(Runs(tmp_path_factory.mktemp("runs")), tiny.source).start()
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def submit(service, tiny):
+    """Submit a design; whatever is left of it is stopped after the test."""
+    submitted = []
+
+    def submit(spec, source=tiny.source):
+        submitted.append(service.submit(spec, "ada", tiny.name, source).id)
+        return submitted[-1]
+
+    yield submit
+    for run in submitted:
+        service.stop(run)
+    wait(lambda: not service.runs.active())
+
+
+@pytest.fixture
+def status(service):
+    return lambda run: service.runs.get(run).status
+
+
+def gone(processes):
+    return not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
+
+
+def progress(service, run):
+    return [event for event in service.runs.history(run) if isinstance(event, events.Progress)]
+
+
+def under_way(service, run):
+    return bool(progress(service, run))
+
+
+def worker_process(service):
+    """The process that trains: the nanny's child that has TensorFlow loaded, hence the largest."""
+    children = psutil.Process(service._process.pid).children(recursive=True)
+    return max(children, key=lambda child: child.memory_info().rss)
+
+
+# The first test finds the worker still loading TensorFlow, which is when a stop is easily lost.
+def test_a_stop_is_not_lost_on_a_worker_that_is_still_starting(service, submit, status):
+    assert service.state == "starting"
+    run = submit(LONG, "auto")
+    wait(lambda: status(run) == "running")
+    assert not under_way(service, run)
+    service.stop(run)
+    wait(lambda: status(run) == "stopped", 30)
+
+
+def test_a_run_is_trained_recorded_and_kept(service, submit, status, tiny):
+    run = submit(SHORT)
+    wait(lambda: not service.runs.get(run).active)
+    wait(lambda: service.state == "ready")
+    found, history = service.runs.get(run), service.runs.history(run)
+    assert (found.status, found.message) == ("finished", "")
+    assert found.created <= found.started <= found.ended
+    often = events.Progress | events.Checkpointed
+    assert [type(e) for e in history if not isinstance(e, often)] == [
+        events.Started, events.Compiled, events.EpochEnded, events.EpochEnded, events.Finished,
+    ]  # fmt: skip
+    assert history[-1] == events.Finished(32, found.test_loss, found.test_accuracy, found.seconds)
+    net = Network.from_weights(SHORT, service.runs.checkpoint(run).weights)
+    right = net.predict(tiny.test.images).argmax(axis=1) == tiny.test.labels
+    assert right.mean() == pytest.approx(found.test_accuracy, abs=0.01)
+    assert service.runs.model_file(run).read_bytes()[:2] == b"PK"
+
+
+def test_two_runs_queue_and_finish_in_order(service, submit, status):
+    first = submit(RunSpec(layers=(Layer(16),), batch_size=1, epochs=20))
+    second = submit(SHORT)
+    assert (service.ahead(first), service.ahead(second)) == (0, 1)
+    assert status(second) == "queued"
+    wait(lambda: status(second) == "finished")
+    a, b = service.runs.get(first), service.runs.get(second)
+    assert a.status == "finished" and a.ended <= b.started
+    assert service.ahead(first) == service.ahead(second) == 0
+
+
+def test_stop_ends_a_running_run_soon_and_a_queued_one_at_once(service, submit, status):
+    running, queued = submit(LONG, "auto"), submit(SHORT)
+    wait(lambda: under_way(service, running))
+    service.stop(queued)
+    assert status(queued) == "stopped"
+    service.stop(running)
+    assert wait(lambda: status(running) == "stopped") < 3
+    assert isinstance(service.runs.history(running)[-1], events.Stopped)
+    assert service.runs.get(running).test_accuracy is not None
+    assert service.runs.has_weights(running) and service.runs.model_file(running)
+    assert service.runs.history(queued) == [] and not service.runs.has_weights(queued)
+
+
+def test_stopping_what_has_ended_changes_nothing(service, submit, status):
+    run = submit(SHORT)
+    wait(lambda: status(run) == "finished")
+    before = service.runs.get(run)
+    service.stop(run)
+    service.stop("nobody")
+    again = submit(SHORT)
+    wait(lambda: status(again) == "finished")
+    assert service.runs.get(run) == before
+
+
+def test_a_run_that_cannot_go_on_says_why(service, submit, status):
+    diverging = RunSpec(layers=(Layer(64, "linear"),) * 4, optimizer="sgd", learning_rate=10.0)
+    too_large = RunSpec(batch_size=1024)
+    no_data = submit(SHORT, "/nowhere.npz")
+    runs = [submit(diverging), submit(too_large), no_data]
+    wait(lambda: not service.runs.active())
+    assert [status(run) for run in runs] == ["failed"] * 3
+    messages = [service.runs.get(run).message for run in runs]
+    assert "lower it" in messages[0] and "choose a smaller one" in messages[1]
+    assert "/nowhere.npz does not exist" in messages[2]
+    assert isinstance(service.runs.history(runs[0])[-1], events.Failed)
+
+
+def test_a_design_over_the_limits_is_refused_at_the_gate(service):
+    with pytest.raises(SpecError):
+        service.submit(RunSpec(epochs=10_000), "ada", "d", "sample")
+    assert not service.runs.active()
+
+
+def test_a_killed_worker_interrupts_its_run_and_the_next_one_works(service, submit, status):
+    killed, waiting, after = submit(LONG, "sample"), submit(LONG, "auto"), submit(SHORT)
+    wait(lambda: service.runs.has_weights(killed))
+    worker_process(service).kill()
+    assert wait(lambda: status(killed) != "running", 20) < 20
+    found = service.runs.get(killed)
+    assert found.status == "interrupted"
+    assert found.message.startswith("The training process ended unexpectedly; its last checkpoint")
+    wait(lambda: status(waiting) == "running")
+    service.stop(waiting)  # there is no worker to tell it to yet
+    wait(lambda: status(waiting) == "stopped")
+    assert sum(p.steps for p in progress(service, waiting)) < 100
+    checkpoint = service.runs.checkpoint(killed)
+    Network.from_weights(LONG, checkpoint.weights)
+    assert checkpoint.step > 0
+    wait(lambda: status(after) == "finished")
+    assert status(killed) == "interrupted"  # and is not trained again behind anybody's back
+
+
+def test_nothing_listens_beyond_this_machine(service):
+    processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    sockets = [s for process in processes for s in process.net_connections("inet")]
+    listening = [s.laddr.ip for s in sockets if s.status == psutil.CONN_LISTEN]
+    assert len(listening) >= 4 and set(listening) == {"127.0.0.1"}
+
+
+def test_close_ends_every_process_and_marks_what_was_running(service, submit, status):
+    run = submit(LONG, "auto")
+    wait(lambda: under_way(service, run))
+    processes = psutil.Process().children(recursive=True)
+    assert len(processes) >= 2
+    service.close()
+    wait(lambda: gone(processes), 20)
+    assert status(run) == "interrupted"
+    service.close()
+
+
+# ------------------------------------------------------------------------------- other processes
+
+SERVER = """
+import sys, time
+from mnist_core.runs import Runs
+from mnist_core.service import Service
+from mnist_core.spec import Layer, RunSpec
+service = Service(Runs(sys.argv[1]), sys.argv[2]).start()
+spec = RunSpec(layers=(Layer(1024),) * 4, batch_size=64, epochs=100)
+run = service.submit(spec, "ada", "sample", sys.argv[2]).id
+while not service.runs.history(run):
+    time.sleep(0.05)
+heavy = sorted({"tensorflow", "keras"} & set(sys.modules))
+print(run, service._process.pid, *heavy, flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_killed_server_leaves_no_worker_and_its_run_interrupted(tmp_path, tiny):
+    command = [sys.executable, "-c", SERVER, str(tmp_path), tiny.source]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            run, nanny, *heavy = server.stdout.readline().split()
+            nanny = psutil.Process(int(nanny))
+            processes = [nanny, *nanny.children(recursive=True)]
+        finally:
+            os.kill(server.pid, signal.SIGKILL)
+    assert heavy == [], "The server process must stay free of TensorFlow."
+    assert len(processes) >= 2
+    wait(lambda: gone(processes), 20)
+    runs = Runs(tmp_path)
+    assert runs.get(run).status == "running"
+    restarted = Service(runs, tiny.source).start()
+    try:
+        assert runs.get(run).status == "interrupted"
+        assert runs.get(run).message.startswith("The server ended while this run was running")
+    finally:
+        restarted.close()
+
+
+def test_a_service_that_cannot_start_says_so(tmp_path, monkeypatch):
+    monkeypatch.setitem(module._CONFIG, "distributed.comm.timeouts.connect", "1s")
+    service = Service(Runs(tmp_path), "sample", scheduler="tcp://127.0.0.1:1")
+    service.start()
+    try:
+        wait(lambda: service.state == "failed", 30)
+        assert service.message.startswith("Training is not available:")
+    finally:
+        service.close()
+
+
+def test_the_web_side_imports_no_tensorflow():
+    code = (
+        "import sys, mnist_core.service; "
+        "sys.exit(any(m in sys.modules for m in ('tensorflow', 'keras', 'mnist_core.engine')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
