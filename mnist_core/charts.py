@@ -1,0 +1,170 @@
+"""Figures from plain data: Plotly for what stands still, ECharts options for what moves.
+
+Plotly redraws a chart from nothing at every update and flickers; ECharts changes it in place. Text
+and axes take their colours from the page's theme; only data has colours of its own here, chosen to
+be read on light and dark, and uniform in perception (Cividis, gray, and red–blue around zero).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from . import events
+
+TRAIN, VALIDATION = "#4666E8", "#CF7442"
+MOST_POINTS = 300
+
+TEMPLATE = go.layout.Template(
+    layout={
+        "margin": {"l": 8, "r": 8, "t": 44, "b": 8},
+        "title": {"x": 0, "xref": "paper", "xanchor": "left", "font": {"size": 15, "weight": 500}},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "colorway": [TRAIN, VALIDATION, "#8A877F"],
+        "bargap": 0.25,
+        "hoverlabel": {"align": "left"},
+        "legend": {"orientation": "h", "y": 1, "yanchor": "bottom", "x": 1, "xanchor": "right"},
+    }
+)
+
+
+def _figure(
+    *traces: Any, title: str, x: str, y: str, height: int = 320, **layout: Any
+) -> go.Figure:
+    figure = go.Figure(traces)
+    figure.update_layout(
+        template=TEMPLATE, title_text=title, height=height,
+        xaxis_title=x, yaxis_title=y, xaxis_automargin=True, yaxis_automargin=True, **layout,
+    )  # fmt: skip
+    return figure
+
+
+def class_counts(train: np.ndarray, test: np.ndarray) -> go.Figure:
+    """How many images of each digit; counts int (10,) of both splits."""
+    shares = [counts / max(1, counts.sum()) for counts in (train, test)]
+    bars = [
+        go.Bar(x=list(range(10)), y=counts, name=name, customdata=share,
+               hovertemplate="digit %{x}: %{y:,} images (%{customdata:.1%})<extra>%{fullData.name}"
+               "</extra>")
+        for name, counts, share in zip(("train", "test"), (train, test), shares, strict=True)
+    ]  # fmt: skip
+    rare, common = int(train.argmin()), int(train.argmax())
+    title = f"Digit {common} is the most common in training, {rare} the rarest"
+    return _figure(*bars, title=title, x="digit", y="images", xaxis_dtick=1,
+                   legend={"y": -0.2, "yanchor": "top"})  # fmt: skip
+
+
+def pixel_histogram(counts: np.ndarray, log: bool) -> go.Figure:
+    """How often each pixel value 0…255 occurs; counts int (256,)."""
+    zero, full = counts[0] / counts.sum(), counts[250:].sum() / counts.sum()
+    bars = go.Bar(x=np.arange(256), y=counts, marker_line_width=0,
+                  hovertemplate="value %{x}: %{y:,} pixels<extra></extra>")  # fmt: skip
+    title = f"{zero:.0%} of all pixels are exactly 0, {full:.0%} are nearly white"
+    return _figure(bars, title=title, x="pixel value", y="pixels" + (" (log scale)" if log else ""),
+                   yaxis_type="log" if log else "linear", bargap=0)  # fmt: skip
+
+
+def pixel_map(
+    image: np.ndarray, title: str, unit: str, scale: str = "gray", height: int = 330
+) -> go.Figure:
+    """A number for each of the 28×28 pixels as a picture; (28, 28), NaN left blank."""
+    heat = go.Heatmap(z=image, colorscale=scale, zmin=0, zsmooth=False,
+                      colorbar={"thickness": 10, "title": {"text": unit}, "len": 0.9},
+                      hovertemplate="row %{y}, column %{x}: %{z:.1f}<extra></extra>")  # fmt: skip
+    figure = _figure(heat, title=title, x="column", y="row", height=height)
+    figure.update_yaxes(autorange="reversed", scaleanchor="x", constrain="domain", showgrid=False)
+    figure.update_xaxes(constrain="domain", showgrid=False)
+    return figure
+
+
+def marked_pixels(marked: np.ndarray, title: str) -> go.Figure:
+    """Which of the 28×28 pixels are marked; bool (28, 28)."""
+    figure = pixel_map(marked.astype(float), title, "")
+    figure.data[0].update(showscale=False, zmax=1,
+                          hovertemplate="row %{y}, column %{x}<extra></extra>")  # fmt: skip
+    return figure
+
+
+def ink_by_class(quantiles: np.ndarray) -> go.Figure:
+    """The spread of ink per digit; quantiles (10, 5) at 5, 25, 50, 75 and 95 %, ink in 0…1."""
+    low, q1, median, q3, high = 100 * quantiles.T
+    boxes = go.Box(x=list(range(10)), lowerfence=low, q1=q1, median=median, q3=q3, upperfence=high,
+                   name="", marker_color=TRAIN)  # fmt: skip
+    most, least = np.nanargmax(median), np.nanargmin(median)
+    title = f"A {most} takes the most ink, a {least} the least"
+    return _figure(boxes, title=title, x="digit", y="ink (% of full white)", xaxis_dtick=1,
+                   showlegend=False)  # fmt: skip
+
+
+# ------------------------------------------------------------------ live curves
+
+
+def smoothed(values: Sequence[float], steps: Sequence[float]) -> np.ndarray:
+    """An exponential moving average over the steps that each value covers, unbiased at its start
+    (Kingma, Ba 2015, section 3). Its memory is a sixtieth of all steps; same length as `values`."""
+    memory = max(1.0, sum(steps) / 60)
+    total = weight = 0.0
+    line = []
+    for value, n in zip(values, steps, strict=True):
+        kept = math.exp(-n / memory)
+        total, weight = kept * total + (1 - kept) * value, kept * weight + (1 - kept)
+        line.append(total / weight)
+    return np.array(line)
+
+
+def thinned(n: int, most: int = MOST_POINTS) -> np.ndarray:
+    """At most `most` of the indices 0…n−1, evenly, with the first and the last among them."""
+    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int)) if n else np.arange(0)
+
+
+def live_curve(history: Sequence[events.Event], metric: str, log: bool = False) -> dict[str, Any]:
+    """ECharts options for "loss" or "accuracy" over a run: points of each chunk of steps, their
+    smoothed line, and train and validation per epoch. Draws what is there so far."""
+    started = next((e for e in history if isinstance(e, events.Started)), None)
+    per_epoch = started.steps_per_epoch if started else 1
+    chunks = [e for e in history if isinstance(e, events.Progress)]
+    ends = [e for e in history if isinstance(e, events.EpochEnded)]
+    x = np.array([(e.step - e.steps / 2) / per_epoch for e in chunks])
+    y = np.array([getattr(e, metric) for e in chunks])
+    kept, line = thinned(len(x)), smoothed(y, [e.steps for e in chunks])
+    series = [
+        _series("batches", x[kept], y[kept], TRAIN, "scatter", symbolSize=3,
+                itemStyle={"color": TRAIN, "opacity": 0.28}),
+        _series("train", x[kept], line[kept], TRAIN, showSymbol=False),
+        _series("epochs", [e.epoch for e in ends], [getattr(e, metric) for e in ends],
+                TRAIN, "scatter", symbol="emptyCircle", symbolSize=7),
+        _series("validation", [e.epoch for e in ends], [getattr(e, f"val_{metric}") for e in ends],
+                VALIDATION, symbolSize=7, symbol="circle"),
+    ]  # fmt: skip
+    return _moving(series, metric, started.epochs if started else 1, log)
+
+
+def _series(name: str, x: Any, y: Any, color: str, kind: str = "line", **more: Any) -> dict:
+    points = [[round(float(a), 4), round(float(b), 5)] for a, b in zip(x, y, strict=True)]
+    return {"name": name, "type": kind, "data": points, "color": color,
+            "lineStyle": {"width": 2}, "emphasis": {"disabled": True}, **more}  # fmt: skip
+
+
+def _moving(series: list[dict], metric: str, epochs: int, log: bool) -> dict[str, Any]:
+    unit = {"loss": "loss (nats)", "accuracy": "accuracy"}[metric]
+    vertical = {"type": "log" if log else "value", "scale": metric == "accuracy" or log}
+    if metric == "accuracy":
+        vertical |= {"max": 1}
+    return {
+        "animation": False,
+        "grid": {"left": 8, "right": 16, "top": 44, "bottom": 28, "containLabel": True},
+        "title": {"text": unit[0].upper() + unit[1:], "left": 0, "top": 0,
+                  "textStyle": {"fontSize": 15}},
+        "legend": {"top": 2, "right": 8, "itemWidth": 14, "itemGap": 12, "icon": "roundRect",
+                   "data": ["train", "validation"]},
+        "tooltip": {"trigger": "axis"},
+        "xAxis": {"type": "value", "name": "epoch", "nameLocation": "middle", "nameGap": 24,
+                  "min": 0, "max": epochs},
+        "yAxis": vertical,
+        "series": series,
+    }  # fmt: skip

@@ -1,0 +1,304 @@
+"""What the pages share: the session, the caches, navigation, and the notes every page may show.
+
+The only owner of `st.session_state` keys and `st.cache_*`: a page asks here for what it needs, so
+that a choice has one name and one home.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from mnist_core import dataset, models
+from mnist_core.network import Network
+from mnist_core.runs import Run, Runs
+from mnist_core.service import Service
+from mnist_core.spec import QUERY_KEYS, RunSpec, SpecError
+
+# file stem (also the URL path): title, icon. The first is the default page, at "/".
+PAGES = {
+    "home": ("Home", ":material/home:"),
+    "dataset": ("Dataset", ":material/grid_view:"),
+    "builder": ("Build & train", ":material/stacked_line_chart:"),
+    "draw": ("Draw", ":material/draw:"),
+}
+VISITOR_COOKIE = "mnist_lab_visitor"
+
+
+# ------------------------------------------------------------------ navigation
+
+
+def route() -> Any:
+    """The navigation, as `app.py` runs it at the top of every script run."""
+    _state().routed = True
+    pages = [
+        st.Page(f"pages/{stem}.py", title=title, icon=icon, default=stem == "home",
+                url_path="" if stem == "home" else stem)
+        for stem, (title, icon) in PAGES.items()
+    ]  # fmt: skip
+    return st.navigation(pages, position="top")
+
+
+def page() -> None:
+    """First line of every page. Streamlit may run a page without `app.py` for the first visitor of
+    a fresh server on a deep link, because a folder named `pages` switches on its old multipage
+    mode; then declare the navigation and start over."""
+    if not _state().routed:
+        route()
+        st.rerun()
+    st.html(_STYLE)
+    _remember_visitor()
+    service()  # its worker warms up while the visitor looks around
+
+
+def link(stem: str, label: str, query: Mapping[str, str] | None = None, **how: Any) -> None:
+    """A link to another page of the app, inside the session."""
+    st.page_link(f"pages/{stem}.py", label=label, icon=PAGES[stem][1],
+                 query_params=dict(query or {}), **how)  # fmt: skip
+
+
+def go(stem: str) -> None:
+    """Switch to another page."""
+    st.switch_page(f"pages/{stem}.py")
+
+
+# --------------------------------------------------------------------- session
+
+
+@dataclass
+class State:
+    """All that one visitor's session remembers."""
+
+    visitor: str = ""
+    routed: bool = False
+    source: str = "auto"
+    spec: RunSpec | None = None
+    run: str | None = None
+    picked: int | None = None
+    model: str = "default"
+    drawing: dict[str, Any] | None = None
+    pictures: dict[int, np.ndarray] = field(default_factory=dict, repr=False)
+    canvas: int = 0
+    canvas_start: dict[str, Any] | None = None
+    ended: str | None = None
+
+
+def _state() -> State:
+    # A new session is a new State; Streamlit may reload this file, so the class is not compared.
+    if "lab" not in st.session_state:
+        st.session_state["lab"] = State()
+    return st.session_state["lab"]
+
+
+def state() -> State:
+    """The visitor's session."""
+    return _state()
+
+
+def seed_widget(key: str, value: Any) -> str:
+    """Give a widget its value if this page visit has not yet; returns `key` for the widget call."""
+    if key not in st.session_state:
+        st.session_state[key] = value
+    return key
+
+
+def set_widget(key: str, value: Any) -> None:
+    """Change a widget's value: in callbacks, or before the widget is drawn."""
+    st.session_state[key] = value
+
+
+def widget(key: str) -> Any:
+    """The present value of a widget, None if it has not been drawn."""
+    return st.session_state.get(key)
+
+
+def drop_widgets(prefix: str) -> None:
+    """Forget the values of all widgets whose key starts with `prefix`."""
+    for key in [k for k in st.session_state if isinstance(k, str) and k.startswith(prefix)]:
+        del st.session_state[key]
+
+
+def visitor() -> str:
+    """An unguessable name for this browser, kept in a cookie so that a reload keeps its runs."""
+    mine = _state()
+    if not mine.visitor:
+        cookie = st.context.cookies.get(VISITOR_COOKIE, "")
+        mine.visitor = cookie if len(cookie) == 22 else secrets.token_urlsafe(16)
+    return mine.visitor
+
+
+def _remember_visitor() -> None:
+    if st.context.cookies.get(VISITOR_COOKIE) == visitor():
+        return
+    year = 365 * 24 * 3600
+    st.html(
+        f"<script>document.cookie = '{VISITOR_COOKIE}={visitor()}; path=/; max-age={year}; "
+        "samesite=lax'</script>",
+        unsafe_allow_javascript=True,
+    )
+
+
+# ------------------------------------------------------------ design in the URL
+
+
+def design_from_url() -> tuple[RunSpec, str]:
+    """The design to show, and a sentence if the link's own could not be used.
+
+    On arrival the URL decides; after that the session does, and `design_to_url` keeps the URL true.
+    """
+    mine = _state()
+    given = {k: v for k, v in st.query_params.items() if k not in PAGE_KEYS}
+    if mine.spec is not None or not given:
+        shown = runs().get(st.query_params.get("run", ""))
+        mine.spec = mine.spec or (shown.spec if shown else RunSpec())
+        return mine.spec, ""
+    try:
+        mine.spec, sentence = RunSpec.from_query(given), ""
+    except SpecError as error:
+        mine.spec = RunSpec()
+        sentence = f"{error} The design below is the usual one."
+    return mine.spec, sentence
+
+
+PAGE_KEYS = frozenset({"run", "embed", "embed_options"})
+
+
+def design_to_url(spec: RunSpec) -> None:
+    """Keep the URL equal to the design on the page, without touching its other parts."""
+    _state().spec = spec
+    wanted = spec.to_query()
+    for key in QUERY_KEYS - set(wanted):
+        st.query_params.pop(key, None)
+    for key, value in wanted.items():
+        if st.query_params.get(key) != value:
+            st.query_params[key] = value
+
+
+def run_in_url() -> Run | None:
+    """The run this page is about: the URL's, else the session's, which is put into the URL."""
+    mine = _state()
+    mine.run = st.query_params.get("run", mine.run)
+    found = runs().get(mine.run) if mine.run else None
+    if found and st.query_params.get("run") != found.id:
+        st.query_params["run"] = found.id
+    return found
+
+
+def asked_for_run() -> bool:
+    """True if the URL names a run, whether there is one or not."""
+    return "run" in st.query_params
+
+
+def show_run(run: Run | None) -> None:
+    """Make `run` the one that the page and the URL are about."""
+    _state().run = run.id if run else None
+    if run:
+        st.query_params["run"] = run.id
+    else:
+        st.query_params.pop("run", None)
+
+
+# ------------------------------------------------- what all visitors share
+
+
+@st.cache_resource(show_spinner=False)
+def runs() -> Runs:
+    """The one store of run records."""
+    return Runs(dataset.home() / "runs")
+
+
+@st.cache_resource(show_spinner=False)
+def service() -> Service:
+    """The one gate to training, started with the first visitor."""
+    scheduler = os.environ.get("MNIST_LAB_SCHEDULER") or None
+    return Service(runs(), data().source, scheduler).start()
+
+
+def data() -> dataset.Mnist:
+    """The digits of this session. They change only when the visitor asks for the full set."""
+    mine = _state()
+    found = dataset.load(mine.source)
+    if mine.source == "auto":
+        mine.source = found.source
+        if found.source == "sample":
+            dataset.download().start()
+    return found
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def per_source(source: str, what: str, _compute: Callable[[], Any]) -> Any:
+    """A statistic of the data, computed once for all visitors."""
+    return _compute()
+
+
+@st.cache_resource(show_spinner=False, max_entries=20)
+def _run_model(run: str) -> models.Model:
+    record, checkpoint = runs().get(run), runs().checkpoint(run)
+    about = {"test_accuracy": record.test_accuracy}
+    network = Network.from_weights(record.spec, checkpoint.weights)
+    return models.Model(record.spec, network, about)
+
+
+def model(choice: str) -> models.Model:
+    """The shipped model, or the model of a run by its id."""
+    return models.default() if choice == "default" else _run_model(choice)
+
+
+def answering_models() -> dict[str, str]:
+    """Who can answer a drawing: choice -> name. The visitor's runs, the newest first."""
+    mine = [r for r in runs().of(visitor()) if not r.active and runs().has_weights(r.id)]
+    shown = runs().get(_state().run) if _state().run else None
+    if shown and not shown.active and shown.id not in {r.id for r in mine}:
+        mine += [shown] if runs().has_weights(shown.id) else []
+    return {"default": "Default model (comes with the app)"} | {
+        r.id: f"{r.name} · {r.test_accuracy:.1%}" if r.test_accuracy else r.name for r in mine
+    }
+
+
+# ----------------------------------------------------------------------- notes
+
+
+def data_note() -> None:
+    """One line: which data this is. While the full set is on its way, how far it has come."""
+    found = data()
+    for notice in found.notices:
+        st.warning(notice, icon=":material/warning:")
+    waiting = found.source == "sample" and dataset.download().state == "running"
+    st.fragment(_data_line, run_every=1.0 if waiting else None)()
+
+
+def _data_line() -> None:
+    found, arriving = data(), dataset.download()
+    if found.source != "sample":
+        st.caption(f"Data: {found.name}.")
+    elif arriving.state == "running":
+        share = f" ({arriving.received / arriving.total:.0%})" if arriving.total else ""
+        st.caption(f"Data: {found.name}. The full set of 70,000 is being fetched{share}.")
+    elif arriving.state == "done":
+        st.caption(f"Data: {found.name}. The full set of 70,000 has arrived.")
+        if st.button("Use all 70,000 digits", icon=":material/database:", key="use_full"):
+            _state().source = str(dataset.cache_path())
+            _state().picked = None
+            st.rerun()
+    else:
+        why = f" {arriving.message}" if arriving.message else ""
+        st.caption(f"Data: {found.name}.{why}")
+        st.button("Try the download again", icon=":material/refresh:", type="tertiary",
+                  key="download_again", on_click=arriving.start)  # fmt: skip
+
+
+_STYLE = """
+<style>
+.block-container, .stMainBlockContainer { padding-top: 4rem; max-width: 78rem; }
+img.digit { image-rendering: pixelated; display: block; }
+img.digit, [class*="st-key-canvas_"] canvas { box-shadow: 0 0 0 1px rgb(128 128 128 / 35%); }
+h1 { letter-spacing: -.01em; }
+table.quiet, .quiet { font-variant-numeric: tabular-nums; }
+</style>
+"""

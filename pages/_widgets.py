@@ -1,0 +1,214 @@
+"""Pieces of page that Streamlit does not have: HTML from plain data, and the grid of digits.
+
+Colours come from the page itself (`currentColor` and shares of it), so light and dark need no
+second version; only the accent is named.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from mnist_core.spec import RunSpec
+
+ACCENT = "#4666E8"
+
+
+def png(image: np.ndarray) -> str:
+    """A uint8 gray image (h, w) as a data URL."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def digit(image: np.ndarray, size: str, alt: str) -> str:
+    """An <img> of a uint8 image (28, 28), crisp at any size; `size` is a CSS length."""
+    return (
+        f'<img class="digit" src="{png(image)}" alt="{html.escape(alt)}" '
+        f'style="width:{size};aspect-ratio:1;border-radius:4px">'
+    )
+
+
+# ------------------------------------------------------------------ digit grid
+
+_GRID = st.components.v2.component(
+    "mnist_lab_digit_grid",
+    html='<div class="frame"><div class="grid" role="listbox" aria-label="Digits"></div></div>',
+    css="""
+    :host, .frame { container-type: inline-size; }
+    .grid { display: grid; gap: 4px; grid-template-columns: repeat(auto-fill, minmax(46px, 1fr)); }
+    @container (min-width: 480px) { .grid { grid-template-columns: repeat(10, 1fr); } }
+    .grid button { aspect-ratio: 1; border: 0; padding: 0; border-radius: 3px; cursor: pointer;
+      background-color: #000; background-repeat: no-repeat; image-rendering: pixelated;
+      position: relative; outline: 2px solid transparent; outline-offset: 1px; }
+    .grid button:hover, .grid button:focus-visible { outline-color: var(--st-text-color); }
+    .grid button[aria-selected=true] { outline: 3px solid var(--st-primary-color); }
+    .grid span { position: absolute; right: 3px; bottom: 1px; font: 600 11px var(--st-font);
+      color: #fff; text-shadow: 0 0 3px #000, 0 0 2px #000; opacity: .85; }
+    """,
+    js="""
+    export default function ({ data, parentElement, setTriggerValue }) {
+      const grid = parentElement.querySelector('.grid');
+      const { sprite, columns, rows, labels, indices, picked } = data;
+      while (grid.children.length > labels.length) grid.lastChild.remove();
+      while (grid.children.length < labels.length) {
+        const tile = document.createElement('button');
+        tile.type = 'button';
+        tile.setAttribute('role', 'option');
+        tile.append(document.createElement('span'));
+        grid.append(tile);
+      }
+      [...grid.children].forEach((tile, i) => {
+        const x = i % columns, y = Math.floor(i / columns);
+        tile.style.backgroundImage = `url(${sprite})`;
+        tile.style.backgroundSize = `${100 * columns}% ${100 * rows}%`;
+        tile.style.backgroundPosition =
+          `${columns > 1 ? 100 * x / (columns - 1) : 0}% ${rows > 1 ? 100 * y / (rows - 1) : 0}%`;
+        tile.firstChild.textContent = labels[i];
+        tile.title = `index ${indices[i]}, label ${labels[i]}`;
+        tile.setAttribute('aria-label', tile.title);
+        tile.setAttribute('aria-selected', indices[i] === picked);
+        tile.onclick = () => setTriggerValue('picked', indices[i]);
+      });
+    }
+    """,
+)
+
+
+def sprite(images: np.ndarray, columns: int = 10) -> np.ndarray:
+    """uint8 images (n, 28, 28) side by side in rows of `columns`: (rows·28, columns·28)."""
+    n, height, width = images.shape
+    rows = max(1, math.ceil(n / columns))
+    sheet = np.zeros((rows * columns, height, width), np.uint8)
+    sheet[:n] = images
+    grid = sheet.reshape(rows, columns, height, width)
+    return grid.transpose(0, 2, 1, 3).reshape(rows * height, columns * width)
+
+
+def digit_grid(
+    images: np.ndarray, labels: Sequence[int], indices: Sequence[int], picked: int | None, key: str
+) -> int | None:
+    """Digits to choose from, as one picture; the index that was clicked just now, or None."""
+    columns = 10
+    answer = _GRID(
+        data={
+            "sprite": png(sprite(images, columns)),
+            "columns": columns,
+            "rows": max(1, math.ceil(len(images) / columns)),
+            "labels": [int(x) for x in labels],
+            "indices": [int(x) for x in indices],
+            "picked": picked,
+        },
+        key=key,
+        on_picked_change=lambda: None,
+    )
+    return answer.picked
+
+
+# ----------------------------------------------------------------- HTML pieces
+
+
+def numbers(image: np.ndarray) -> str:
+    """The 28×28 matrix of a uint8 image as a table, each cell shaded with its own value."""
+    rows = "".join(
+        "<tr>" + "".join(f'<td style="background:rgb({v},{v},{v});color:'
+                         f'{"#000" if v > 127 else "#cfcfcf"}">{v}</td>' for v in row) + "</tr>"
+        for row in image.tolist()
+    )  # fmt: skip
+    return f"""<style>
+    .numbers {{ overflow-x: auto; container-type: inline-size; }}
+    .numbers table {{ border-collapse: collapse; table-layout: fixed; width: 100%;
+      min-width: 560px; font: max(8px, 1.55cqw)/1.75 ui-monospace, monospace;
+      font-variant-numeric: tabular-nums; }}
+    .numbers td {{ border: 0; padding: 0; text-align: center; }}
+    </style><div class="numbers" tabindex="0"><table aria-label="pixel values">{rows}</table></div>
+    """
+
+
+def probabilities(values: np.ndarray) -> str:
+    """Ten probabilities as labelled bars, the largest in the accent colour."""
+    best = int(values.argmax())
+    rows = "".join(
+        f'<div class="bar{" best" if i == best else ""}"><b>{i}</b>'
+        f'<i><u style="width:{100 * p:.2f}%"></u></i><span>{percent(p)}</span></div>'
+        for i, p in enumerate(values.tolist())
+    )
+    return f"""<style>
+    .bars {{ display: grid; gap: 5px; font-variant-numeric: tabular-nums; }}
+    .bar {{ display: grid; gap: 10px; align-items: center;
+      grid-template-columns: 1.2em 1fr 4.2em; }}
+    .bar b {{ font-weight: 500; text-align: right; }}
+    .bar i {{ height: 14px; border-radius: 3px;
+      background: color-mix(in srgb, currentColor 9%, transparent); }}
+    .bar u {{ display: block; height: 100%; min-width: 1px; border-radius: 3px;
+      background: color-mix(in srgb, currentColor 42%, transparent); }}
+    .bar.best u {{ background: {ACCENT}; }} .bar.best b, .bar.best span {{ font-weight: 700; }}
+    .bar span {{ text-align: right; }}
+    </style><div class="bars" role="img" aria-label="Probability of each digit">{rows}</div>"""
+
+
+def percent(p: float) -> str:
+    """Honest at both ends: a probability is never shown as exactly 0 or 100 %."""
+    if 0 < p < 0.0005:
+        return "< 0.1 %"
+    return "> 99.9 %" if 0.9995 <= p < 1 else f"{p:.1%}".replace("%", " %")
+
+
+_KINDS = {
+    "Rescaling": "scale to 0 … 1",
+    "Flatten": "28 × 28 → one row",
+    "BatchNormalization": "batch normalisation",
+    "Dropout": "dropout",
+}
+
+
+def diagram(spec: RunSpec) -> str:
+    """The layers from the image down to the logits: what each is, its shape, its parameters."""
+    blocks = spec.stack()
+    widest = math.log2(max(math.prod(b.output) for b in blocks))
+    rows = "".join(_diagram_row(b, math.log2(math.prod(b.output)) / widest) for b in blocks)
+    trainable = sum(b.trainable for b in blocks)
+    fixed = sum(b.fixed for b in blocks)
+    return f"""<style>
+    .stack {{ width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums;
+      font-size: .9rem; }}
+    .stack td, .stack th {{ padding: 5px 6px; border: 0; text-align: right; white-space: nowrap;
+      border-bottom: 1px solid color-mix(in srgb, currentColor 12%, transparent); }}
+    .stack th {{ font-weight: 500; opacity: .65; font-size: .8rem; }}
+    .stack td:first-child, .stack th:first-child {{ text-align: left; white-space: normal; }}
+    .stack td.w {{ width: 34%; }} .stack .w div {{ height: 13px; border-radius: 3px; margin: auto;
+      background: color-mix(in srgb, currentColor 24%, transparent); }}
+    .stack .dense div {{ background: {ACCENT}; }} .stack tr.sum td {{ font-weight: 700;
+      border-bottom: 0; }} .stack small {{ opacity: .65; }}
+    </style><table class="stack"><thead><tr><th>Layer</th><th></th><th>Output</th>
+    <th>Parameters</th></tr></thead><tbody>
+    <tr><td>image <small>uint8</small></td><td class="w"><div style="width:100%"></div></td>
+    <td>28 × 28</td><td>–</td></tr>{rows}
+    <tr class="sum"><td colspan="3">all parameters</td><td>{trainable + fixed:,}</td></tr>
+    <tr class="sum"><td colspan="3"><small>trainable · not trainable</small></td>
+    <td><small>{trainable:,} · {fixed:,}</small></td></tr></tbody></table>"""
+
+
+def _diagram_row(block, width: float) -> str:
+    given = block.arguments
+    if block.kind == "Dense":
+        words = f"dense {given['units']}"
+        words += f" <small>{given['activation']}</small>" if "activation" in given else \
+            " <small>logits</small>"
+    else:
+        words = _KINDS[block.kind]
+        words += f" <small>{given['rate']:.0%}</small>" if "rate" in given else ""
+    shape = " × ".join(map(str, block.output))
+    total = block.trainable + block.fixed
+    kind = "dense" if block.kind == "Dense" else ""
+    return (
+        f'<tr class="{kind}"><td>{words}</td><td class="w"><div style="width:{100 * width:.0f}%">'
+        f"</div></td><td>{shape}</td><td>{f'{total:,}' if total else '–'}</td></tr>"
+    )

@@ -1,0 +1,120 @@
+"""Draw a digit; see what the model sees, and what it says."""
+
+import numpy as np
+import streamlit as st
+from streamlit_drawable_canvas import st_canvas
+
+from mnist_core import drawing
+from pages import _ui, _widgets
+
+SIDE = 336
+COLORS = {"White on black": ("#FFFFFF", "#000000"), "Black on white": ("#000000", "#FFFFFF")}
+
+_ui.page()
+mine = _ui.state()
+
+
+def canvas(ink: str, background: str, width: int) -> None:
+    """The canvas. What is drawn is kept in the session, so that it survives a visit elsewhere."""
+    key = f"canvas_{mine.canvas}"
+    if _ui.widget(key) is None:  # a canvas that is new on the page starts from the kept drawing
+        mine.canvas_start = recoloured(mine.drawing, ink)
+    result = st_canvas(
+        stroke_width=width, stroke_color=ink, background_color=background, height=SIDE, width=SIDE,
+        drawing_mode="freedraw", initial_drawing=mine.canvas_start, return_image_data=True, key=key,
+    )  # fmt: skip
+    if result.image_data is not None:
+        mine.drawing = result.json_data
+        gray = result.image_data[..., 0]
+        mine.pictures[len(strokes())] = gray if ink == "#FFFFFF" else 255 - gray
+
+
+def recoloured(kept: dict | None, ink: str) -> dict | None:
+    """The kept strokes in the present ink: the background may have changed since."""
+    if not kept:
+        return None
+    return kept | {"objects": [stroke | {"stroke": ink} for stroke in kept.get("objects", [])]}
+
+
+def new_canvas() -> None:
+    """Mount a fresh canvas, which takes up the kept drawing in the present colours."""
+    mine.canvas += 1
+
+
+def strokes() -> list[dict]:
+    """The strokes of the kept drawing, the first one first."""
+    return (mine.drawing or {}).get("objects", [])
+
+
+def undo() -> None:
+    """Take the last stroke back."""
+    mine.drawing = mine.drawing | {"objects": strokes()[:-1]}
+    new_canvas()
+
+
+def clear() -> None:
+    """An empty canvas; a canvas under a new key forgets everything."""
+    mine.drawing, mine.pictures = None, {}
+    new_canvas()
+
+
+def seen() -> np.ndarray | None:
+    """What the model gets: uint8 (28, 28), or None while nothing is drawn."""
+    # The canvas sends no picture of strokes it was given, so each number of strokes has its own.
+    picture = mine.pictures.get(len(strokes()))
+    if picture is None:
+        return None
+    try:
+        return np.round(255 * drawing.to_mnist(picture, "light")).astype(np.uint8)
+    except drawing.EmptyDrawing:
+        return None
+
+
+def answer(image: np.ndarray, choice: str) -> None:
+    """The label, the ten probabilities, and the image that they are about."""
+    p = _ui.model(choice).network.predict(image[None])[0]
+    best, second = np.argsort(-p)[:2]
+    label, picture = st.columns([3, 2], vertical_alignment="center")
+    sure = "almost certainly" if p[best] > 0.99 else "probably" if p[best] > 0.7 else "perhaps"
+    label.html(
+        f'<div class="quiet" style="line-height:1.1" aria-live="polite"><span>This is {sure} '
+        f'a{"n" if best == 8 else ""}</span>'
+        f'<div id="answer" style="font:500 6rem/1.1 Georgia,serif">{best}</div>'
+        f"<small>{_widgets.percent(p[best])}; next comes {second} with "
+        f"{_widgets.percent(p[second])}</small></div>"
+    )
+    picture.html(_widgets.digit(image, "min(100%, 11rem)", "what the model sees"))
+    picture.caption("What the model sees: 28 × 28, centred by mass like MNIST")
+    st.html(_widgets.probabilities(p))
+
+
+st.title("Draw a digit")
+left, right = st.columns([2, 3], gap="large")
+with left:
+    board = st.container()
+    with st.container(horizontal=True):
+        st.button("Undo", icon=":material/undo:", key="undo", on_click=undo, disabled=not strokes())
+        st.button("Clear", icon=":material/delete:", key="clear", on_click=clear)
+        with st.popover("Pen", icon=":material/ink_pen:"):
+            colours = st.segmented_control(
+                "Ink", list(COLORS), default="White on black", required=True, key="ink",
+                on_change=new_canvas, persist_state="session",
+            )  # fmt: skip
+            width = st.slider(
+                "Pen width", 8, 40, 24, key="pen", persist_state="session",
+                help="MNIST's writers had felt-tips: about 24 on this canvas.",
+            )  # fmt: skip
+    with board:
+        canvas(*COLORS[colours], width)
+with right:
+    models = _ui.answering_models()
+    if mine.model not in models:
+        mine.model = "default"
+    mine.model = st.selectbox("Who answers", list(models), list(models).index(mine.model),
+                              format_func=models.get, filter_mode=None)  # fmt: skip
+    image = seen()
+    if image is None:
+        st.info("Draw something: one digit, as large as you like, with the mouse or a finger. "
+                "The answer comes when you lift the pen.", icon=":material/draw:")  # fmt: skip
+    else:
+        answer(image, mine.model)

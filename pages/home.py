@@ -1,0 +1,53 @@
+"""What this is, what state it is in, where to go."""
+
+import numpy as np
+import streamlit as st
+
+from mnist_core import models
+from pages import _ui, _widgets
+
+_ui.page()
+data = _ui.data()
+about = models.default().about
+
+words, digits = st.columns([3, 2], gap="large", vertical_alignment="center")
+with words:
+    st.title("See how a neural network learns to read digits")
+    st.markdown(
+        "MNIST is the classic first dataset of deep learning: 70,000 digits that people wrote by "
+        "hand. Look at them, design a network, watch it learn in seconds, then draw a digit and "
+        "see what your own network says."
+    )
+with digits:
+    # Three digits a visitor has not seen: the visitor's name decides, so a rerun keeps them.
+    rng = np.random.default_rng(list(_ui.visitor().encode()))
+    chosen = rng.choice(len(data.test.labels), 3, replace=False)
+    images = "".join(
+        _widgets.digit(data.test.images[i], "30%", f"a handwritten {data.test.labels[i]}")
+        for i in chosen
+    )
+    st.html(f'<div style="display:flex;gap:5%">{images}</div>')
+    names = ", ".join(str(data.test.labels[i]) for i in chosen)
+    st.caption(f"Three real test images: {names}.")
+
+st.space("small")
+for column, stem, title, says in zip(
+    st.columns(3, gap="medium"),
+    ("draw", "builder", "dataset"),
+    ("Draw a digit", "Build and train", "Explore the digits"),
+    (
+        f"A model that reads {about['test_accuracy']:.2%} of the test images correctly answers "
+        "at once. So will yours.",
+        "One to six layers, seven optimizers, live curves. The first point is there within two "
+        "seconds.",
+        "Every image as a picture and as 784 numbers, and what the pixels say together.",
+    ),
+    strict=True,
+):
+    with column, st.container(border=True, height="stretch"):
+        st.subheader(title, anchor=False)
+        st.markdown(says)
+        if st.button(title, type="primary" if stem == "draw" else "secondary",
+                     icon=_ui.PAGES[stem][1], key=f"go_{stem}", width="stretch"):  # fmt: skip
+            _ui.go(stem)
+_ui.data_note()
