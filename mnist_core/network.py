@@ -4,7 +4,8 @@ Runs, differentiates and trains any network that a RunSpec can describe; NumPy o
 be read alone and answers a drawing in the web process without TensorFlow.
 
 Shapes: n images, `d` inputs and `m` outputs of a layer. A layer's `forward` keeps what its
-`backward` needs; `backward` takes ∂L/∂output, fills `gradients` and returns ∂L/∂input. The formulas
+`backward` needs, but computes with local values, so that visitors may share a network for
+answers; `backward` takes ∂L/∂output, fills `gradients` and returns ∂L/∂input. The formulas
 are those of Goodfellow, Bengio, Courville, "Deep Learning" (2016), chapters 6 to 8.
 """
 
@@ -108,8 +109,9 @@ class Activation(Layer):
         self.function, self.derivative = ACTIVATIONS[function]
 
     def forward(self, x: Array, training: bool = False) -> Array:
-        self.z, self.a = x, self.function(x)
-        return self.a
+        a = self.function(x)
+        self.z, self.a = x, a
+        return a
 
     def backward(self, d_out: Array) -> Array:
         return d_out * self.derivative(self.z, self.a)
@@ -134,10 +136,10 @@ class BatchNormalization(Layer):
             mean, variance = x.mean(axis=0), x.var(axis=0)
             for name, batch in zip(self.moving, (mean, variance), strict=True):
                 self.moving[name] = self.momentum * self.moving[name] + (1 - self.momentum) * batch
-        self.training = training
-        self.scale = 1 / np.sqrt(variance + self.epsilon)
-        self.normal = (x - mean) * self.scale
-        return self.parameters["gamma"] * self.normal + self.parameters["beta"]
+        scale = 1 / np.sqrt(variance + self.epsilon)
+        normal = (x - mean) * scale
+        self.training, self.scale, self.normal = training, scale, normal
+        return self.parameters["gamma"] * normal + self.parameters["beta"]
 
     def backward(self, d_out: Array) -> Array:
         self.gradients = {"gamma": (d_out * self.normal).sum(axis=0), "beta": d_out.sum(axis=0)}
@@ -161,10 +163,11 @@ class Dropout(Layer):
     def forward(self, x: Array, training: bool = False) -> Array:
         if training:
             kept = self.rng.random(x.shape) >= self.rate
-            self.mask = kept.astype(x.dtype) / np.asarray(1 - self.rate, x.dtype)
+            mask = kept.astype(x.dtype) / np.asarray(1 - self.rate, x.dtype)
         else:
-            self.mask = np.ones((), x.dtype)
-        return x * self.mask
+            mask = np.ones((), x.dtype)
+        self.mask = mask
+        return x * mask
 
     def backward(self, d_out: Array) -> Array:
         return d_out * self.mask

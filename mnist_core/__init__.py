@@ -1,0 +1,26 @@
+"""MNIST Lab's core: everything but the pages. Importing it loads nothing else.
+
+Data
+    dataset    where the digits come from: MNIST_DATA, the cache or the sample; read once, shared
+    files      files of digits: read strictly, written whole, kept in one folder
+    download   the full set from the network, checked by SHA-256
+    pixels     what the pixels say: statistics of a split, a class or an image
+Designs
+    spec       what to train: the frozen RunSpec, its tables, its rules and its URL form
+    recipes    named RunSpecs, each with its source and its published figure
+    export     the Keras script of a design
+Training
+    engine     RunSpec -> Keras model -> compiled chunks -> events; the only TensorFlow
+    events     what a run says while it runs, and its form on the wire
+    worker     what runs in a worker process: one training at a time
+    service    jobs on the Dask cluster: submit, watch, control
+    runs       run records (SQLite) and artifacts (files), crash-safe
+Using a model
+    network    the NumPy network: each forward beside its backward; runs any trained model
+    models     model files: a design, its weights and what is known about them
+    drawing    canvas or photo -> the 28x28 the model sees, stage by stage
+    charts     figures from plain data
+The command line (python -m mnist_core)
+    __main__   fetch, recipes, train, predict, bench
+    bench      the engine side by side with plain Keras, in one run
+"""

@@ -1,0 +1,136 @@
+"""The engine side by side with plain Keras, in one run.
+
+Every contender trains the same network on the same images in the same process. Their repetitions
+are interleaved, so that a busy moment of the machine meets all of them, and medians are reported.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from . import dataset, engine
+from .spec import Layer, RunSpec
+
+NETWORKS: dict[str, RunSpec] = {
+    "784-128-BN-10, adam, 32": RunSpec((Layer(128, batch_norm=True),)),
+    "784-128-64-10, adam, 32": RunSpec((Layer(128), Layer(64))),
+    "784-512-512-10, dropout, adam, 128": RunSpec((Layer(512, dropout=0.2),) * 2, batch_size=128),
+    "784-512-10, rmsprop, 128": RunSpec((Layer(512),), "rmsprop", batch_size=128),
+}
+CALL = 64  # steps in one call of the tuned `fit`
+# Whole calls at every batch size, and enough of them that what `fit` does once hardly counts.
+IMAGES, REPEATS = 4 * CALL * 128, 3
+QUICK_IMAGES, QUICK_REPEATS = CALL * 128, 1
+Progress = Callable[[str], None]
+
+
+def run(progress: Progress | None = None, quick: bool = False) -> dict[str, Any]:
+    """Measure all NETWORKS, in about two minutes; `quick` only shows that it works.
+
+    Returns plain values: the machine (`cpu`, `cores`, `peak_gflops`: its float32 matrix product),
+    `repeats`, and for each of the `networks` its `name`, the `steps` of a repetition, the median
+    milliseconds a step of `engine_ms`, `fit_ms` (numpy arrays, Keras's defaults) and
+    `tuned_fit_ms` (64 steps a call and XLA), `limit_ms` (its matrix products alone, at peak
+    speed), and the ratios `fit_over_engine`, `tuned_fit_over_engine` and `engine_over_limit`.
+    `progress` hears a sentence before each network.
+    """
+    images, repeats = (QUICK_IMAGES, QUICK_REPEATS) if quick else (IMAGES, REPEATS)
+    seconds = {}
+    for name, spec in NETWORKS.items():
+        if progress:
+            progress(f"Measuring {name} …")
+        seconds[name] = _measure(_contenders(spec, images // spec.batch_size), repeats)
+    peak = max(speed for times in seconds.values() for speed in times["peak"])
+    return {
+        "cpu": cpu(), "cores": os.cpu_count(), "peak_gflops": peak / 1e9, "repeats": repeats,
+        "networks": [_row(name, images, times, peak) for name, times in seconds.items()],
+    }  # fmt: skip
+
+
+def _row(name: str, images: int, times: dict[str, list[float]], peak: float) -> dict[str, Any]:
+    steps = images // NETWORKS[name].batch_size
+    limit = 1000 * flops(NETWORKS[name]) / peak
+    who = ("engine", "fit", "tuned_fit")
+    ms = {f"{name}_ms": 1000 * median(times[name]) / steps for name in who}
+    return {
+        "name": name, "steps": steps, **ms, "limit_ms": limit,
+        "fit_over_engine": ms["fit_ms"] / ms["engine_ms"],
+        "tuned_fit_over_engine": ms["tuned_fit_ms"] / ms["engine_ms"],
+        "engine_over_limit": ms["engine_ms"] / limit,
+    }  # fmt: skip
+
+
+def _contenders(spec: RunSpec, steps: int) -> dict[str, Callable[[], Any]]:
+    """What is timed, each ready to run `steps` steps with nothing left to compile."""
+    images, labels = _images(spec.batch_size * steps)
+    step = engine.stepper(spec, images, labels)
+    plain = engine.compiled(spec)
+    tuned = engine.compiled(spec, jit_compile=True, steps_per_execution=CALL)
+
+    def fit(model: Any, steps: int) -> None:
+        n = spec.batch_size * steps
+        model.fit(images[:n], labels[:n], batch_size=spec.batch_size, verbose=0)
+
+    for model in (plain, tuned):
+        fit(model, CALL)
+    return {
+        "engine": lambda: step(steps),
+        "fit": lambda: fit(plain, steps),
+        "tuned_fit": lambda: fit(tuned, steps),
+    }
+
+
+def _measure(contenders: dict[str, Callable[[], Any]], repeats: int) -> dict[str, list[float]]:
+    """Seconds of each contender in each round, and the matrix product's FLOP/s in each ("peak")."""
+    times: dict[str, list[float]] = {name: [] for name in (*contenders, "peak")}
+    for _ in range(repeats):
+        for name, work in contenders.items():
+            times[name].append(_seconds(work))
+        times["peak"].append(_matrix_speed())
+    return times
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def _matrix_speed(n: int = 1024, tries: int = 5) -> float:
+    """The best float32 FLOP/s of NumPy's n x n matrix product."""
+    a = np.ones((n, n), np.float32)
+    return 2 * n**3 / min(_seconds(lambda: a @ a) for _ in range(tries))
+
+
+def flops(spec: RunSpec) -> int:
+    """Floating-point operations of a training step's matrix products: 2ndm forward and for the
+    kernel's gradient, and again for the input's, which the first layer does not need."""
+    sizes = [block.output[-1] for block in spec.stack() if block.kind in ("Flatten", "Dense")]
+    products = [2 * spec.batch_size * d * m for d, m in itertools.pairwise(sizes)]
+    return 3 * sum(products) - products[0]
+
+
+def _images(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """n training images (n, 28, 28) uint8 and their labels, repeated if there are fewer."""
+    train = dataset.load("auto").train
+    rows = np.arange(n) % len(train.labels)
+    return train.images[rows], train.labels[rows]
+
+
+def cpu() -> str:
+    """The processor's name as the system gives it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or "unknown processor")

@@ -1,0 +1,120 @@
+"""Model files: a design, its weights and what is known about them in one `.npz`.
+
+Such a file may come from anywhere, so nothing in it is believed: no pickles, and no member is
+unpacked before its size is what the design needs.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .network import Network, weight_shapes
+from .spec import LIMITS, RunSpec
+
+DEFAULT = Path(__file__).with_name("default.npz")
+HEADER = 256  # bytes that a plain array's header may take; NumPy writes 128
+ABOUT_LIMIT = 64 * 1024
+FILE_LIMIT = 4 * int(LIMITS["parameters"].high) + 2**20
+_ABOUT = "about.npy"
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, TypeError, ValueError,
+            AttributeError, NotImplementedError, RuntimeError, RecursionError)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A trained network with its design; `about` says what it was trained on and how good it is."""
+
+    spec: RunSpec
+    network: Network
+    about: dict[str, Any]
+
+
+def save(
+    path: str | Path, spec: RunSpec, weights: Mapping[str, np.ndarray], about: Mapping[str, Any]
+) -> None:
+    """Write the model to `path`, whole or not at all.
+
+    `weights` are those that `Network.from_weights` takes, kept as float32; `about` holds JSON
+    values. Raises ValueError if the weights are not the design's, OSError if the disk refuses.
+    """
+    arrays = Network.from_weights(spec, weights).weights()
+    text = json.dumps({"spec": spec.to_query(), "about": dict(about)}, allow_nan=False)
+    path = Path(path)
+    with tempfile.TemporaryDirectory(prefix="incoming-", dir=path.parent) as folder:
+        with open(Path(folder, path.name), "wb") as file:
+            np.savez_compressed(file, about=np.frombuffer(text.encode(), np.uint8), **arrays)
+        os.replace(file.name, path)
+
+
+def load(path: str | Path) -> Model:
+    """The model that `save` wrote. Raises ValueError, one sentence that names the file, if it is
+    missing, damaged or something else."""
+    path = Path(path)
+    try:
+        if path.stat().st_size > FILE_LIMIT:
+            raise ValueError("it is larger than any model")
+        with zipfile.ZipFile(path) as archive:
+            spec, about, weights = _unpack(archive)
+        return Model(spec, Network.from_weights(spec, weights), about)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({error.strerror or error}).") from error
+    except _DAMAGED as error:
+        reason = str(error).rstrip(".") or type(error).__name__
+        raise ValueError(
+            f"{path} is damaged or not a model file of this project ({reason})."
+        ) from error
+
+
+@cache
+def default() -> Model:
+    """The model that comes with the project, read once and shared."""
+    return load(DEFAULT)
+
+
+def _unpack(archive: zipfile.ZipFile) -> tuple[RunSpec, dict[str, Any], dict[str, np.ndarray]]:
+    members = {info.filename: info for info in archive.infolist()}
+    if _ABOUT not in members:
+        raise ValueError("it does not say which network it holds")
+    said = json.loads(_array(archive, members.pop(_ABOUT), ABOUT_LIMIT).tobytes())
+    spec = RunSpec.from_query({str(key): str(value) for key, value in said["spec"].items()})
+    shapes = weight_shapes(spec)
+    if members.keys() != {f"{name}.npy" for name in shapes}:
+        raise ValueError("its weights are not those of its design")
+    weights = {name: _weight(archive, members[f"{name}.npy"], s) for name, s in shapes.items()}
+    return spec, dict(said["about"]), weights
+
+
+def _weight(archive: zipfile.ZipFile, member: zipfile.ZipInfo, shape: tuple[int, ...]):
+    weight = _array(archive, member, int(np.prod(shape)) * np.dtype(np.float32).itemsize)
+    if weight.dtype != np.float32 or not np.isfinite(weight).all():
+        raise ValueError(f"{member.filename} does not hold finite float32 numbers")
+    return weight
+
+
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, size: int) -> np.ndarray:
+    """One plain array of at most `size` bytes. Its header is not trusted to allocate anything, and
+    only deflate is taken: Python's other decompressors cannot be told where to stop."""
+    if member.file_size > size + HEADER:
+        raise ValueError(f"{member.filename} is larger than its design needs")
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{member.filename} is packed in an unusual way")
+    with archive.open(member) as file:
+        content = io.BytesIO(file.read(size + HEADER + 1))
+    if np.lib.format.read_magic(content) != (1, 0):
+        raise ValueError(f"{member.filename} is not a plain array")
+    shape, by_columns, dtype = np.lib.format.read_array_header_1_0(content)
+    if by_columns or dtype not in (np.float32, np.uint8):
+        raise ValueError(f"{member.filename} is not a plain array of float32 or bytes")
+    return np.frombuffer(content.read(), dtype).reshape(shape)

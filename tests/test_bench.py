@@ -1,0 +1,49 @@
+"""The bench runs end to end and reports plain, consistent values; how fast is not tested."""
+
+import json
+
+import pytest
+
+from mnist_core import bench
+from mnist_core.spec import Layer, RunSpec
+
+
+def test_the_arithmetic_of_a_step():
+    spec = RunSpec((Layer(20, batch_norm=True), Layer(5)), batch_size=3)
+    first, second, third = 784 * 20, 20 * 5, 5 * 10
+    assert bench.flops(spec) == 2 * 3 * (2 * first + 3 * second + 3 * third)
+
+
+def test_the_four_networks_are_what_their_names_say():
+    for name, spec in bench.NETWORKS.items():
+        sizes, *_, optimizer, batch = name.split(", ")
+        assert (spec.optimizer, str(spec.batch_size)) == (optimizer, batch)
+        norm = "-BN" * spec.layers[0].batch_norm
+        assert sizes == f"784-{'-'.join(str(x.units) for x in spec.layers)}{norm}-10"
+        assert ("dropout" in name) == bool(spec.layers[0].dropout)
+
+
+def test_images_are_repeated_if_there_are_too_few(mnist):
+    n = len(mnist.train.labels)
+    images, labels = bench._images(n + 5)
+    assert images.shape == (n + 5, 28, 28) and len(labels) == n + 5
+    assert (images[n:] == mnist.train.images[:5]).all()
+    assert (labels[n:] == mnist.train.labels[:5]).all()
+
+
+def test_a_quick_run(monkeypatch):
+    chosen = dict(list(bench.NETWORKS.items())[::3])
+    monkeypatch.setattr(bench, "NETWORKS", chosen)
+    said = []
+    result = bench.run(said.append, quick=True)
+    assert json.loads(json.dumps(result)) == result
+    assert result.keys() == {"cpu", "cores", "peak_gflops", "repeats", "networks"}
+    assert result["cpu"] and result["cores"] >= 1 and len(said) == 2
+    assert [row["name"] for row in result["networks"]] == list(chosen)
+    for row, spec in zip(result["networks"], chosen.values(), strict=True):
+        assert row["steps"] * spec.batch_size == bench.QUICK_IMAGES
+        assert min(value for key, value in row.items() if key != "name") > 0
+        assert row["fit_over_engine"] == pytest.approx(row["fit_ms"] / row["engine_ms"])
+        assert row["tuned_fit_over_engine"] * row["engine_ms"] == pytest.approx(row["tuned_fit_ms"])
+        work = row["limit_ms"] * result["peak_gflops"] * 1e6
+        assert work == pytest.approx(bench.flops(spec))
