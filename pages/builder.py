@@ -284,5 +284,8 @@ with right:
                    "short. You can train a new one.", icon=":material/link_off:")  # fmt: skip
     network, code = st.tabs(["Layers", "Keras code"])
     network.html(_widgets.diagram(spec))
-    code.code(export.keras_code(spec), language="python")
+    if any(problem.blocking for problem in spec.problems()):
+        code.info("There is code as soon as the design can be trained.")
+    else:
+        code.code(export.keras_code(spec), language="python")
 _ui.data_note()

@@ -9,6 +9,8 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before any test file imports TensorFlow
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
+from serving import chromium
+
 from mnist_core import dataset, files
 from mnist_core.spec import ACTIVATIONS, OPTIMIZERS, Layer, RunSpec
 
@@ -65,3 +67,16 @@ def random_spec():
         )
 
     return draw
+
+
+@pytest.fixture(scope="session")
+def digits_file(mnist):
+    """The path of a file with these digits, for a server that must not download others."""
+    return mnist.source if mnist.source != "sample" else str(dataset.cache_path("sample.npz"))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium. For one module, because Playwright keeps an event loop in this thread."""
+    with chromium() as browser:
+        yield browser
