@@ -6,14 +6,20 @@ Data
     download   the full set from the network, checked by SHA-256
     pixels     what the pixels say: statistics of a split, a class or an image
 Designs
-    spec       what to train: the frozen RunSpec, its tables, its rules and its URL form
+    choices    what a design can be made of: tables, limits, a layer
+    rules      what is impossible or unwise about a design, in plain sentences
+    spec       what to train: the frozen RunSpec, its stack of layers and its URL form
+    schedules  how the learning rate moves over a run
     recipes    named RunSpecs, each with its source and its published figure
     export     the Keras script of a design
 Training
     engine     RunSpec -> Keras model -> compiled chunks -> events; the only TensorFlow
+    loop       one run: its chunks, its epochs, what it is told and what it says
+    control    a word with a running training: pause, step, stop, learning rate
     events     what a run says while it runs, and its form on the wire
     worker     what runs in a worker process: one training at a time
-    service    jobs on the Dask cluster: submit, watch, control
+    service    jobs on the cluster: submit, watch, control
+    cluster    the Dask side of the service: scheduler, worker process, calls
     runs       run records (SQLite) and artifacts (files), crash-safe
 Using a model
     network    the NumPy network: each forward beside its backward; runs any trained model

@@ -192,7 +192,7 @@ def _train(given: argparse.Namespace, spec: Any, data: Any) -> int:
                 result |= _measured(event, spec)
                 checkpoint = event.checkpoint
     if given.save:
-        _save(given, spec, checkpoint.weights, result)
+        _save(given, spec, checkpoint.answer, result)
     print(f"test accuracy {result['test_accuracy']:.2%}, loss {result['test_loss']:.4f}, "
           f"{result['images_per_second']:,.0f} images a second")
     if given.json:

@@ -9,7 +9,6 @@ gather, differentiate, apply. Python comes back between chunks, often enough to 
 from __future__ import annotations
 
 import os
-import time
 
 # Both are needed to silence TensorFlow's start-up notes, and only count before its import.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -26,14 +25,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from . import events
+from . import events, loop
+from .control import Control
 from .dataset import Mnist
-from .spec import IMAGE_SHAPE, OPTIMIZERS, RunSpec
+from .spec import CLASSES, IMAGE_SHAPE, L2, OPTIMIZERS, Block, RunSpec
 
-CHUNK_SECONDS = 0.06  # so a stop is obeyed, and a point drawn, within a tenth of a second
-POINTS = 200  # a short run is cut finer, so that its curve has at least about this many points
-FIRST_CHUNK = 4  # the loss falls fastest at first: chunks start short and double
-CHECKPOINT_SECONDS = 1.0
 EVALUATION_BATCH = 1000
 PROGRAMS_KEPT = 4  # each holds some 10 MB of compiled code
 
@@ -57,10 +53,18 @@ def build(spec: RunSpec, **replaced: type[keras.Layer]) -> keras.Sequential:
     `replaced` names Keras layer classes to be built from another class.
     """
     layers = [
-        replaced.get(b.kind, getattr(keras.layers, b.kind))(name=b.name, **b.arguments)
+        replaced.get(b.kind, getattr(keras.layers, b.kind))(name=b.name, **_arguments(b))
         for b in spec.stack()
     ]
     return keras.Sequential([keras.Input(IMAGE_SHAPE, dtype="uint8", name="image"), *layers])
+
+
+def _arguments(block: Block) -> dict[str, Any]:
+    """The block's arguments with Keras's own objects in place of ours."""
+    return {
+        name: keras.regularizers.L2(value.factor) if isinstance(value, L2) else value
+        for name, value in block.arguments.items()
+    }
 
 
 def seeded(spec: RunSpec) -> keras.Sequential:
@@ -75,11 +79,20 @@ def optimizer(spec: RunSpec) -> keras.optimizers.Optimizer:
     return getattr(keras.optimizers, chosen.keras)(spec.learning_rate, **dict(chosen.arguments))
 
 
+def loss(spec: RunSpec) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """The Keras loss of a RunSpec for labels (n,) and logits (n, 10): a mean in nats."""
+    if spec.loss == "sparse":
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    one_hot = keras.losses.CategoricalCrossentropy(
+        from_logits=True, label_smoothing=spec.label_smoothing
+    )
+    return lambda labels, logits: one_hot(tf.one_hot(labels, CLASSES), logits)
+
+
 def compiled(spec: RunSpec, **how: Any) -> keras.Sequential:
     """The model as a tutorial would `compile` it, for `fit`; `how` goes to `compile`."""
     model = build(spec)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer=optimizer(spec), loss=loss, metrics=["accuracy"], **how)
+    model.compile(optimizer=optimizer(spec), loss=loss(spec), metrics=["accuracy"], **how)
     return model
 
 
@@ -130,7 +143,7 @@ class Program:
         self.optimizer = optimizer(spec)
         self.optimizer.build(self.model.trainable_variables)
         self._fresh_optimizer = [v.numpy() for v in self.optimizer.variables]
-        self._loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        self._loss = loss(spec)
         self.chunk = tf.function(self._chunk, jit_compile=True, autograph=False)
         self._totals = tf.function(self._evaluate, autograph=False)
 
@@ -148,16 +161,22 @@ class Program:
         variables = self.model.trainable_variables
         with tf.GradientTape() as tape:
             logits = self.model(images, training=True)
-            loss = self._loss(labels, logits)
+            loss = self._total(labels, logits)
         self.optimizer.apply(tape.gradient(loss, variables), variables)
         return loss, _right(logits, labels)
 
-    def _chunk(self, data: Arrays, batches: tf.Tensor, first: tf.Tensor, steps: tf.Tensor):
-        """Run `steps` rows of `batches` (m, batch) from row `first` on; summed loss and right
-        answers. Both are tensors, so that one compilation serves all chunks. A row is taken by
-        `gather`: `slice` would make XLA compile anew for each `first`."""
+    def _total(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        """The loss with the penalties of the layers, as Keras reports it."""
+        return tf.add_n([self._loss(labels, logits), *self.model.losses])
+
+    def _chunk(self, data: Arrays, batches, rates, first: tf.Tensor, steps: tf.Tensor):
+        """Run `steps` rows of `batches` (m, batch) from row `first` on, each at its learning rate
+        of `rates` (m,); summed loss and right answers. `first` and `steps` are tensors, so that one
+        compilation serves all chunks. A row is taken by `gather`: `slice` would make XLA compile
+        anew for each `first`."""
 
         def body(i, loss_sum, right_sum):
+            self.optimizer.learning_rate.assign(tf.gather(rates, first + i))
             chosen = tf.gather(batches, first + i)
             batch = Arrays(tf.gather(data.images, chosen), tf.gather(data.labels, chosen))
             loss, right = self.train_step(*batch)
@@ -168,7 +187,7 @@ class Program:
 
     def _evaluate(self, images: tf.Tensor, labels: tf.Tensor):
         logits = self.model(images, training=False)
-        return self._loss(labels, logits) * labels.shape[0], _right(logits, labels)
+        return self._total(labels, logits) * labels.shape[0], _right(logits, labels)
 
     def evaluate(self, data: Arrays) -> tuple[float, float]:
         """Mean loss (nats) and accuracy (0…1) over all of `data`."""
@@ -180,16 +199,36 @@ class Program:
 
     def compile(self, data: Arrays) -> None:
         """Compile the loop by running no step of it."""
-        self.chunk(data, batches(len(data), self.batch_size, 0, 0), tf.constant(0), tf.constant(0))
+        self.run(data, self.epoch(len(data), 0, 0), np.zeros(len(data) // self.batch_size), 0, 0)
 
-    def checkpoint(self, step: int) -> events.Checkpoint:
-        """A copy of everything that training changes."""
-        return events.Checkpoint(step, weights(self.model), _read(self._state()))
+    def epoch(self, n: int, seed: int, epoch: int) -> tf.Tensor:
+        """The batches of an epoch over n images, as `run` takes them."""
+        return batches(n, self.batch_size, seed, epoch)
+
+    def run(
+        self, data: Arrays, rows: tf.Tensor, rates: np.ndarray, first: int, steps: int
+    ) -> tuple[float, int]:
+        """Train `steps` batches of `rows` from `first` on: summed loss and right answers."""
+        rates = tf.constant(rates, tf.float32)
+        total, right = self.chunk(data, rows, rates, tf.constant(first), tf.constant(steps))
+        return float(total), int(right)
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """A copy of the weights as they are."""
+        return weights(self.model)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """A copy of everything else that training changes."""
+        return _read(self._state())
+
+    def load(self, values: Mapping[str, np.ndarray]) -> None:
+        """Set the weights. Raises KeyError if `values` are of another design."""
+        for name, variable in _named_weights(self.model).items():
+            variable.assign(values[name])
 
     def restore(self, saved: events.Checkpoint) -> None:
         """Go back to a checkpoint of the same design. Raises KeyError if it is of another."""
-        for name, variable in _named_weights(self.model).items():
-            variable.assign(saved.weights[name])
+        self.load(saved.weights)
         for name, variable in self._state().items():
             variable.assign(saved.state[name])
 
@@ -235,18 +274,19 @@ def stepper(spec: RunSpec, images: np.ndarray, labels: np.ndarray) -> Callable[[
     and returns their mean loss: for measuring."""
     program, data = Program(spec), Arrays(tf.constant(images), tf.constant(labels, tf.int32))
     program.compile(data)
-    rows = batches(len(data), spec.batch_size, spec.seed, 0)
-    first = tf.constant(0)
-    return lambda steps: float(program.chunk(data, rows, first, tf.constant(steps))[0]) / steps
+    rows = program.epoch(len(data), spec.seed, 0)
+    rates = np.full(len(rows), spec.learning_rate)
+    return lambda steps: program.run(data, rows, rates, 0, steps)[0] / steps
 
 
 _programs: OrderedDict[tuple, Program] = OrderedDict()
 
 
 def _program(spec: RunSpec) -> Program:
-    """The compiled program of a design, kept for the next run that changes only its learning rate,
-    epochs, seed or validation. A process trains one run at a time, so sharing it is safe."""
-    key = (spec.layers, spec.optimizer, spec.batch_size)
+    """The compiled program of a design, kept for the next run that changes only what is not
+    compiled: learning rate, schedule, epochs, seed, initial values, what is kept. A process trains
+    one run at a time, so sharing it is safe."""
+    key = (spec.layers, spec.optimizer, spec.batch_size, spec.l2, spec.loss, spec.label_smoothing)
     program = _programs.pop(key, None) or Program(spec)
     _programs[key] = program
     if len(_programs) > PROGRAMS_KEPT:
@@ -255,123 +295,22 @@ def _program(spec: RunSpec) -> Program:
     return program
 
 
-class _Pace:
-    """How many steps the next chunk takes: short at first, then as long as CHUNK_SECONDS."""
-
-    def __init__(self, total_steps: int) -> None:
-        self.steps = FIRST_CHUNK
-        self.most = max(FIRST_CHUNK, total_steps // POINTS)
-
-    def after(self, steps: int, seconds: float) -> None:
-        by_time = int(steps * CHUNK_SECONDS / max(seconds, 1e-6))
-        self.steps = max(1, min(2 * self.steps, by_time, self.most))
-
-
 def train(
     spec: RunSpec,
     data: Mnist,
-    control: events.Control | None = None,
+    control: Control | None = None,
     resume: events.Checkpoint | None = None,
 ) -> Iterator[events.Event]:
     """Train `spec` on `data` and yield what happens, ending in Finished, Stopped or Failed.
 
     Each epoch is a fresh permutation in whole batches; the rest that does not fill a batch sits
     out that epoch (`drop_remainder` in tf.data), so that one compiled shape serves all steps.
-    `control` is looked at after every chunk; `resume` is a Checkpoint of the same design and seed.
-    Raises SpecError for a design that cannot be trained.
+    `control` is looked at after every chunk; `resume` is a Checkpoint of the same design and seed,
+    whose number of epochs may have grown. Raises SpecError for a design that cannot be trained.
     """
     spec.check()
-    return _Run(spec, data, control or events.Control(), resume).events()
-
-
-class _Run:
-    """One training run: where it is, and what it says."""
-
-    def __init__(self, spec, data, control, resume) -> None:
-        self.spec, self.control, self.resume = spec, control, resume
-        self.parts = _parts(data, spec.validation, spec.validation_share)
-        self.steps_per_epoch = len(self.parts.train) // spec.batch_size
-        self.step = resume.step if resume else 0
-        self.seconds = 0.0
-        self.saved = time.perf_counter()
-
-    def events(self) -> Iterator[events.Event]:
-        spec, parts = self.spec, self.parts
-        if not self.steps_per_epoch:
-            yield events.Failed(0, f"A batch of {spec.batch_size:,} does not fit into "
-                                   f"{len(parts.train):,} training images: choose a smaller one.")
-            return
-        yield events.Started(self.steps_per_epoch, spec.epochs, len(parts.train),
-                             len(parts.validation), spec.parameters, self.step)
-        began = time.perf_counter()
-        self.program = _program(spec)
-        self.program.compile(parts.train)
-        if self.resume:
-            self.program.restore(self.resume)
-        yield events.Compiled(time.perf_counter() - began)
-        self.pace = _Pace(self.steps_per_epoch * spec.epochs)
-        for epoch in range(self.step // self.steps_per_epoch, spec.epochs):
-            yield from self._epoch(epoch)
-            if self.failure:
-                yield self.failure
-                return
-            if self.control.stopping:
-                break
-        loss, accuracy = self.program.evaluate(parts.test)
-        if self._diverged(loss):
-            yield self.failure
-            return
-        ended = self.step == self.steps_per_epoch * spec.epochs
-        kind = events.Finished if ended else events.Stopped
-        yield kind(self.step, loss, accuracy, self.seconds, self.program.checkpoint(self.step))
-
-    failure: events.Failed | None = None
-
-    def _epoch(self, epoch: int) -> Iterator[events.Event]:
-        """Train to the end of an epoch, or until the control stops it."""
-        rows = batches(len(self.parts.train), self.spec.batch_size, self.spec.seed, epoch)
-        began, first = self.seconds, self.step
-        loss_sum, right = 0.0, 0
-        while (position := self.step - epoch * self.steps_per_epoch) < self.steps_per_epoch:
-            steps = min(self.pace.steps, self.steps_per_epoch - position)
-            progress = self._chunk(rows, position, steps)
-            loss_sum += progress.loss * steps
-            right += progress.accuracy * steps
-            if self._diverged(progress.loss):
-                return
-            yield progress
-            if self.control.stopping and self.step % self.steps_per_epoch:
-                return
-        val_loss, val_accuracy = self.program.evaluate(self.parts.validation)
-        if self._diverged(val_loss):  # a step's loss is from before its update
-            return
-        done = self.step - first
-        yield events.EpochEnded(epoch + 1, self.step, loss_sum / done, right / done,
-                                val_loss, val_accuracy, self.seconds - began)
-        if time.perf_counter() - self.saved > CHECKPOINT_SECONDS:
-            yield events.Checkpointed(self.step, self.program.checkpoint(self.step))
-            self.saved = time.perf_counter()
-
-    def _diverged(self, loss: float) -> bool:
-        """Whether the run is lost, with the reason left in `failure`."""
-        if not np.isfinite(loss):
-            self.failure = events.Failed(
-                self.step, f"The loss became {loss} by step {self.step:,}: "
-                f"a learning rate of {self.spec.learning_rate:g} is too large; lower it.")
-        return self.failure is not None
-
-    def _chunk(self, rows: tf.Tensor, position: int, steps: int) -> events.Progress:
-        began = time.perf_counter()
-        loss, right = self.program.chunk(
-            self.parts.train, rows, tf.constant(position), tf.constant(steps)
-        )
-        loss, right = float(loss) / steps, int(right) / (steps * self.spec.batch_size)
-        seconds = time.perf_counter() - began
-        self.seconds += seconds
-        self.step += steps
-        self.pace.after(steps, seconds)
-        speed = steps * self.spec.batch_size / seconds
-        return events.Progress(self.step, steps, loss, right, self.seconds, speed)
+    parts = _parts(data, spec.validation, spec.validation_share)
+    return loop.Run(spec, parts, _program, control or Control(), resume).events()
 
 
 def keras_file(spec: RunSpec, values: Mapping[str, np.ndarray]) -> bytes:

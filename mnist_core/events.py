@@ -6,11 +6,21 @@ pages draw them. This file is a leaf, so the web process reads events without Te
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
+
+
+@dataclass(frozen=True)
+class Best:
+    """The epoch that was best so far by the design's own measure, and the weights it left, which
+    are empty where the last epoch's are to be kept."""
+
+    epoch: int
+    value: float
+    weights: Mapping[str, np.ndarray] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -19,12 +29,21 @@ class Checkpoint:
 
     `weights` maps "layer/variable" to float32 arrays, what the network computes with; `state` maps
     names to the arrays of the optimizer and of the dropout generators; `step` counts the batches
-    seen. The order of the images follows from the seed and the epoch, so it is not stored.
+    seen and `seconds` the time they took. The order of the images follows from the seed and the
+    epoch, so it is not stored. `best` is kept if the design asks for its best epoch.
     """
 
     step: int
-    weights: Mapping[str, np.ndarray]
-    state: Mapping[str, np.ndarray]
+    weights: Mapping[str, np.ndarray] = field(repr=False)
+    state: Mapping[str, np.ndarray] = field(repr=False)
+    seconds: float = 0.0
+    learning_rate: float | None = None
+    best: Best | None = None
+
+    @property
+    def answer(self) -> Mapping[str, np.ndarray]:
+        """The weights that speak for the run: the best epoch's if it keeps one, else the last."""
+        return (self.best and self.best.weights) or self.weights
 
 
 @dataclass(frozen=True)
@@ -75,6 +94,15 @@ class EpochEnded:
 
 
 @dataclass(frozen=True)
+class Marked:
+    """Something was done to the run at `step`: paused, resumed, or a new learning rate `value`."""
+
+    step: int
+    what: str
+    value: float | None = None
+
+
+@dataclass(frozen=True)
 class Checkpointed:
     """The run can be taken up again from here if anything happens to it."""
 
@@ -84,12 +112,16 @@ class Checkpointed:
 
 @dataclass(frozen=True)
 class Finished:
-    """The run came to its last epoch; loss and accuracy on the test set."""
+    """The run came to its end; loss and accuracy on the test set, by the weights that it keeps.
+
+    `note` is a plain sentence if there is more to say, such as why it ended early.
+    """
 
     step: int
     test_loss: float
     test_accuracy: float
     seconds: float
+    note: str = ""
     checkpoint: Checkpoint | None = field(default=None, repr=False, compare=False)
 
 
@@ -106,22 +138,14 @@ class Failed:
     message: str
 
 
-Event = Started | Compiled | Progress | EpochEnded | Checkpointed | Finished | Stopped | Failed
-KINDS: dict[str, type] = {
-    kind.__name__: kind
-    for kind in (Started, Compiled, Progress, EpochEnded, Checkpointed, Finished, Stopped, Failed)
-}
+class WorkerDied(Exception):
+    """The process that trained a run is gone, and what it would have said with it."""
 
 
-class Control:
-    """What a run's owner wants of it; the engine looks at it between two chunks."""
-
-    def __init__(self) -> None:
-        self.stopping = False
-
-    def stop(self) -> None:
-        """End after the chunk under way, keeping weights and history."""
-        self.stopping = True
+Event = (
+    Started | Compiled | Progress | EpochEnded | Marked | Checkpointed | Finished | Stopped | Failed
+)
+KINDS: dict[str, type] = {kind.__name__: kind for kind in get_args(Event)}
 
 
 def to_wire(event: Event) -> dict[str, Any]:
@@ -134,3 +158,20 @@ def from_wire(values: Mapping[str, Any]) -> Event:
     """The event that `to_wire` wrote; KeyError if its kind is unknown."""
     rest = dict(values)
     return KINDS[rest.pop("kind")](**rest)
+
+
+def timeline(history: Sequence[Event]) -> list[Event]:
+    """The history as that of one run: without what came after a checkpoint from which it was taken
+    up again, and without the pause or the end that this undid."""
+    kept: list[Event] = []
+    for event in history:
+        if isinstance(event, Started):
+            kept = [e for e in kept if _stands(e, event.step)]
+        kept.append(event)
+    return kept
+
+
+def _stands(event: Event, step: int) -> bool:
+    """Whether the event still holds after the run was taken up again at `step`."""
+    undone = isinstance(event, Finished | Failed) or event == Marked(step, "paused")
+    return getattr(event, "step", 0) <= step and not undone

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from .spec import IMAGE_SHAPE, OPTIMIZERS, Block, RunSpec
+from .schedules import DROPS, WARM_UP
+from .spec import IMAGE_SHAPE, L2, OPTIMIZERS, Block, RunSpec
 
 _SCRIPT = '''\
 """MNIST with Keras: {network}."""
@@ -14,20 +16,20 @@ from keras import layers
 
 keras.utils.set_random_seed({seed})
 (x_train, y_train), (x_test, y_test) = keras.datasets.mnist.load_data()
-
+{one_hot}
 model = keras.Sequential(
     [
         {layers},
     ]
 )
-model.compile(
+{schedule}model.compile(
     optimizer=keras.optimizers.{optimizer},
-    loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    loss={loss},
     metrics=["accuracy"],
 )
 model.summary()
 
-model.fit(x_train, y_train, batch_size={batch_size}, epochs={epochs}, {validation})
+{fit}
 loss, accuracy = model.evaluate(x_test, y_test)
 print(f"Test accuracy: {{accuracy:.2%}}")
 '''
@@ -46,12 +48,19 @@ def keras_code(spec: RunSpec) -> str:
     return _SCRIPT.format(
         network="-".join(map(str, (IMAGE_SHAPE[0] * IMAGE_SHAPE[1], *widths))),
         seed=spec.seed,
+        one_hot=_ONE_HOT if spec.loss == "categorical" else "",
         layers=",\n        ".join(lines),
+        schedule=_schedule(spec),
         optimizer=_optimizer(spec),
-        batch_size=spec.batch_size,
-        epochs=spec.epochs,
-        validation=_validation(spec),
+        loss=_loss(spec),
+        fit=_fit(spec),
     )
+
+
+_ONE_HOT = """\
+y_train = keras.utils.to_categorical(y_train, 10)
+y_test = keras.utils.to_categorical(y_test, 10)
+"""
 
 
 def _layer(block: Block) -> str:
@@ -63,8 +72,58 @@ def _layer(block: Block) -> str:
 
 def _optimizer(spec: RunSpec) -> str:
     chosen = OPTIMIZERS[spec.optimizer]
-    given = {"learning_rate": spec.learning_rate, **dict(chosen.arguments)}
-    return f"{chosen.keras}({', '.join(f'{name}={_literal(v)}' for name, v in given.items())})"
+    rate = _literal(spec.learning_rate) if spec.schedule == "constant" else "schedule"
+    given = [f"{name}={_literal(value)}" for name, value in chosen.arguments]
+    return f"{chosen.keras}({', '.join([f'learning_rate={rate}', *given])})"
+
+
+def _schedule(spec: RunSpec) -> str:
+    """The learning rate's schedule as a Keras object, over the whole batches of the run."""
+    if spec.schedule == "constant":
+        return ""
+    rate = _literal(spec.learning_rate)
+    kept = "" if spec.validation == "test" else f" * (1 - {_literal(spec.validation_share)})"
+    count = f"int(len(x_train){kept})" if kept else "len(x_train)"
+    made = {
+        "step": "PiecewiseConstantDecay(\n    "
+        f"[int({DROPS[0]} * steps), int({DROPS[1]} * steps)],\n"
+        f"    [{rate}, {rate} / 10, {rate} / 100],\n)",
+        "cosine": f"CosineDecay({rate}, steps)",
+        "warmup": f"CosineDecay(\n    0.0, steps - int({WARM_UP} * steps), warmup_target={rate}, "
+        f"warmup_steps=int({WARM_UP} * steps)\n)",
+    }[spec.schedule]
+    steps = f"steps = {count} // {spec.batch_size} * {spec.epochs}"
+    return f"{steps}\nschedule = keras.optimizers.schedules.{made}\n"
+
+
+def _loss(spec: RunSpec) -> str:
+    if spec.loss == "sparse":
+        return "keras.losses.SparseCategoricalCrossentropy(from_logits=True)"
+    smooth = f", label_smoothing={spec.label_smoothing!r}" if spec.label_smoothing else ""
+    return f"keras.losses.CategoricalCrossentropy(from_logits=True{smooth})"
+
+
+def _fit(spec: RunSpec) -> str:
+    """The call of `fit`, with the callbacks that keep the best epoch and end early."""
+    callbacks = list(_callbacks(spec))
+    head = f"model.fit(x_train, y_train, batch_size={spec.batch_size}, epochs={spec.epochs}, "
+    if not callbacks:
+        return f"{head}{_validation(spec)})\n"
+    listed = "".join(f"    {call},\n" for call in callbacks)
+    best = 'model.load_weights("best.weights.h5")\n' if spec.keep != "last" else ""
+    return f"callbacks = [\n{listed}]\n{head}{_validation(spec)},\n" + \
+        f"          callbacks=callbacks)\n{best}"
+
+
+def _callbacks(spec: RunSpec) -> Iterator[str]:
+    measure = "val_loss" if spec.keep == "last" else spec.keep
+    mode = "min" if measure == "val_loss" else "max"
+    if spec.keep != "last":
+        yield f'keras.callbacks.ModelCheckpoint("best.weights.h5", monitor="{measure}", ' \
+            f'mode="{mode}", save_best_only=True, save_weights_only=True)'
+    if spec.patience:
+        yield f'keras.callbacks.EarlyStopping(monitor="{measure}", mode="{mode}", ' \
+            f"patience={spec.patience})"
 
 
 def _validation(spec: RunSpec) -> str:
@@ -75,6 +134,8 @@ def _validation(spec: RunSpec) -> str:
 
 def _literal(value: Any) -> str:
     """The value as Python source that reads back to exactly it."""
+    if isinstance(value, L2):
+        return f"keras.regularizers.L2({value.factor!r})"
     if value == 1 / 255:
         return "1 / 255"
     return f'"{value}"' if isinstance(value, str) else repr(value)

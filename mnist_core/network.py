@@ -206,8 +206,7 @@ class Network:
     def from_spec(
         cls, spec: Any, rng: np.random.Generator, dtype: type = np.float32
     ) -> Network:
-        """A fresh network of this RunSpec with Keras's initial values: Glorot-uniform kernels
-        (Glorot, Bengio 2010), zero biases, unit scales."""
+        """A fresh network of this RunSpec, as `initial_weights` begins it."""
         return cls.from_weights(spec, initial_weights(spec, rng), dtype, rng)
 
     @classmethod
@@ -288,14 +287,33 @@ def weight_shapes(spec: Any) -> dict[str, tuple[int, ...]]:
 
 
 def initial_weights(spec: Any, rng: np.random.Generator) -> dict[str, Array]:
-    """Keras's default initial values for every weight of a RunSpec's network, float64."""
-    return {name: _initial(name, shape, rng) for name, shape in weight_shapes(spec).items()}
+    """Keras's initial values for every weight of a RunSpec's network, float64: kernels by the
+    spec's initializer, zero biases, unit scales."""
+    kernel = INITIALIZERS[spec.initializer]
+    return {
+        name: kernel(shape, rng) if name.endswith("/kernel") else _initial(name, shape)
+        for name, shape in weight_shapes(spec).items()
+    }
 
 
-def _initial(name: str, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    if name.endswith("/kernel"):
-        limit = np.sqrt(6 / sum(shape))
-        return rng.uniform(-limit, limit, shape)
+def _truncated_normal(variance: float, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    """Normal values of this variance, those beyond two deviations drawn again, as Keras does."""
+    values = rng.standard_normal(shape)
+    while (far := np.abs(values) > 2).any():
+        values[far] = rng.standard_normal(far.sum())
+    return values * np.sqrt(variance) / 0.87962566103423978  # the deviation that is left of 1
+
+
+# for a kernel (d, m): Glorot, Bengio (2010); He et al. (2015); LeCun et al. (1998)
+INITIALIZERS: dict[str, Callable[[tuple[int, ...], np.random.Generator], Array]] = {
+    "glorot_uniform": lambda s, rng: rng.uniform(-1, 1, s) * np.sqrt(6 / sum(s)),
+    "he_normal": lambda s, rng: _truncated_normal(2 / s[0], s, rng),
+    "lecun_normal": lambda s, rng: _truncated_normal(1 / s[0], s, rng),
+    "zeros": lambda s, rng: np.zeros(s),
+}
+
+
+def _initial(name: str, shape: tuple[int, ...]) -> Array:
     return np.ones(shape) if name.endswith(("/gamma", "/moving_variance")) else np.zeros(shape)
 
 

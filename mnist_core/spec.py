@@ -1,8 +1,8 @@
-"""What to train: the frozen RunSpec, its tables of choices, its rules and its URL form.
+"""What to train: the frozen RunSpec, its stack of layers and its URL form.
 
-Everything that offers, checks, draws, writes down or executes a design reads the tables and the
-`stack()` of this file, so the widgets, the link, the diagram, the Keras code and the engine cannot
-disagree. Standard library only.
+Everything that offers, checks, draws, writes down or executes a design reads the tables of
+`choices` and the `stack()` of this file, so the widgets, the link, the diagram, the Keras code and
+the engine cannot disagree. Standard library only.
 """
 
 from __future__ import annotations
@@ -10,126 +10,51 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any, Literal, NamedTuple
 
+from . import rules
+from .choices import (
+    ACTIVATIONS,
+    CLASSES,
+    IMAGE_SHAPE,
+    INITIALIZERS,
+    KEEPS,
+    LIMITS,
+    LOSSES,
+    OPTIMIZERS,
+    SCHEDULES,
+    VALIDATIONS,
+    Layer,
+    Limit,
+)
+from .rules import Problem
 
-class Choice(NamedTuple):
-    """One option of a table: its name on the page and one sentence on what it does."""
-
-    label: str
-    says: str
-
-
-ACTIVATIONS: dict[str, Choice] = {
-    "relu": Choice("ReLU", "max(0, z): cheap, does not saturate, the usual first choice."),
-    "leaky_relu": Choice("Leaky ReLU", "Like ReLU, but lets a fifth of a negative input through."),
-    "elu": Choice("ELU", "Like ReLU with a smooth negative side that levels off at −1."),
-    "silu": Choice("SiLU", "z · sigmoid(z): a smooth relative of ReLU."),
-    "tanh": Choice("tanh", "Squashes to −1 … 1; saturates for large inputs."),
-    "sigmoid": Choice("Sigmoid", "Squashes to 0 … 1; its small derivative slows deep stacks."),
-    "linear": Choice("None", "No activation: stacked linear layers are one linear layer."),
-}
-
-
-@dataclass(frozen=True)
-class Optimizer:
-    """A Keras optimizer: its class, the arguments that set it apart, and a usual learning rate."""
-
-    label: str
-    keras: str
-    learning_rate: float
-    says: str
-    arguments: tuple[tuple[str, Any], ...] = ()
-
-
-OPTIMIZERS: dict[str, Optimizer] = {
-    "sgd": Optimizer("SGD", "SGD", 0.1, "Follows the gradient of each batch, nothing else."),
-    "momentum": Optimizer(
-        "SGD with momentum", "SGD", 0.02, "Keeps rolling: 90 % of the last step is added.",
-        (("momentum", 0.9),),
-    ),
-    "rmsprop": Optimizer(
-        "RMSprop", "RMSprop", 0.001, "Divides each weight's step by its recent gradient size."
-    ),
-    "adam": Optimizer("Adam", "Adam", 0.001, "Momentum and RMSprop together; hard to get wrong."),
-    "adamw": Optimizer(
-        "AdamW", "AdamW", 0.001, "Adam that also shrinks the weights a little at each step.",
-        (("weight_decay", 0.004),),
-    ),
-    "nadam": Optimizer("Nadam", "Nadam", 0.001, "Adam that looks one step ahead (Nesterov)."),
-    "adagrad": Optimizer(
-        "Adagrad", "Adagrad", 0.05, "Steps shrink for weights that have moved a lot already."
-    ),
-}
-
-VALIDATIONS: dict[str, Choice] = {
-    "share": Choice(
-        "a share of the training images",
-        "The last images of the training set are kept apart and never trained on.",
-    ),
-    "test": Choice(
-        "the test set",
-        "Validating on the test set, as some tutorials do, is not clean: whoever picks the best "
-        "epoch or design by it has picked on the test images, and the test accuracy no longer says "
-        "how new digits will fare.",
-    ),
-}
-
-
-class Limit(NamedTuple):
-    """The smallest and largest value that a shared host accepts."""
-
-    low: float
-    high: float
-
-    def __contains__(self, value: object) -> bool:
-        return (
-            isinstance(value, (int, float))
-            and not isinstance(value, bool)
-            and math.isfinite(value)
-            and self.low <= value <= self.high
-        )
-
-
-LIMITS: dict[str, Limit] = {
-    "layers": Limit(1, 6),
-    "units": Limit(8, 1024),
-    "dropout": Limit(0.0, 0.9),
-    "learning_rate": Limit(1e-6, 10.0),
-    "batch_size": Limit(1, 1024),
-    "epochs": Limit(1, 100),
-    "validation_share": Limit(0.05, 0.5),
-    "seed": Limit(0, 2**31 - 1),
-    "parameters": Limit(1, 4_000_000),
-}
-IMAGE_SHAPE = (28, 28)
-CLASSES = 10
-
-
-class Problem(str):
-    """One plain sentence about a design; `blocking` if the design cannot be trained at all."""
-
-    blocking: bool
-
-    def __new__(cls, sentence: str, blocking: bool = True) -> Problem:
-        problem = super().__new__(cls, sentence)
-        problem.blocking = blocking
-        return problem
+__all__ = [
+    "ACTIVATIONS",
+    "CLASSES",
+    "IMAGE_SHAPE",
+    "INITIALIZERS",
+    "KEEPS",
+    "L2",
+    "LIMITS",
+    "LOSSES",
+    "OPTIMIZERS",
+    "QUERY_KEYS",
+    "SCHEDULES",
+    "VALIDATIONS",
+    "VERSION",
+    "Block",
+    "Layer",
+    "Limit",
+    "Problem",
+    "RunSpec",
+    "SpecError",
+]  # fmt: skip
 
 
 class SpecError(ValueError):
     """A design, or its URL form, that cannot be used; the message is one plain sentence."""
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A hidden layer: Dense with its activation, then batch normalisation, then dropout."""
-
-    units: int = 128
-    activation: str = "relu"
-    batch_norm: bool = False
-    dropout: float = 0.0
 
 
 class Block(NamedTuple):
@@ -147,12 +72,21 @@ class Block(NamedTuple):
     fixed: int = 0
 
 
+class L2(NamedTuple):
+    """Keras's L2 regularizer as data: `factor` times the sum of the squares."""
+
+    factor: float
+
+
 @dataclass(frozen=True)
 class RunSpec:
     """All that decides a training run, so that equal specs on equal data give equal runs.
 
     `validation` is "share" (the last `validation_share` of the training images, as in Keras's
-    `validation_split`) or "test". `learning_rate` has the optimizer's own unit (step per gradient).
+    `validation_split`) or "test". `learning_rate` has the optimizer's own unit (step per gradient)
+    and moves along `schedule`. `l2` is the factor of the kernels' summed squares in the loss.
+    `keep` says which epoch's weights answer in the end; `patience`, if not 0, after how many epochs
+    without a better one the run ends early.
     """
 
     layers: tuple[Layer, ...] = (Layer(128, batch_norm=True),)
@@ -161,8 +95,15 @@ class RunSpec:
     batch_size: int = 32
     epochs: int = 10
     validation: Literal["share", "test"] = "share"
-    validation_share: float = field(default=0.2)
+    validation_share: float = 0.2
     seed: int = 0
+    schedule: str = "constant"
+    initializer: str = "glorot_uniform"
+    l2: float = 0.0
+    loss: Literal["sparse", "categorical"] = "sparse"
+    label_smoothing: float = 0.0
+    keep: Literal["last", "val_accuracy", "val_loss"] = "last"
+    patience: int = 0
 
     def stack(self) -> tuple[Block, ...]:
         """The Keras layers from the uint8 image (28, 28) to the ten logits, in order."""
@@ -172,11 +113,21 @@ class RunSpec:
         ]
         width = math.prod(IMAGE_SHAPE)
         for i, layer in enumerate(self.layers, 1):
-            blocks.extend(_hidden(i, layer, width))
+            blocks.extend(_hidden(i, layer, width, self._kernel))
             width = layer.units
-        arguments = {"units": CLASSES}
+        arguments = {"units": CLASSES, **self._kernel}
         blocks.append(Block("Dense", "logits", arguments, (CLASSES,), (width + 1) * CLASSES))
         return tuple(blocks)
+
+    @property
+    def _kernel(self) -> dict[str, Any]:
+        """The arguments that all kernels share, where they are not Keras's defaults."""
+        given: dict[str, Any] = {}
+        if self.initializer != "glorot_uniform":
+            given["kernel_initializer"] = self.initializer
+        if self.l2:
+            given["kernel_regularizer"] = L2(self.l2)
+        return given
 
     @property
     def parameters(self) -> int:
@@ -188,7 +139,7 @@ class RunSpec:
 
         An impossible value is reported alone: advice on a design that cannot run is noise.
         """
-        return tuple(_impossible(self)) or tuple(_unwise(self))
+        return rules.problems(self)
 
     def check(self) -> None:
         """Raise SpecError with the first blocking problem, if there is one."""
@@ -228,9 +179,9 @@ class RunSpec:
         return spec
 
 
-def _hidden(i: int, layer: Layer, width: int) -> list[Block]:
+def _hidden(i: int, layer: Layer, width: int, kernel: dict[str, Any]) -> list[Block]:
     shape = (layer.units,)
-    dense = {"units": layer.units, "activation": layer.activation}
+    dense = {"units": layer.units, "activation": layer.activation, **kernel}
     blocks = [Block("Dense", f"dense_{i}", dense, shape, (width + 1) * layer.units)]
     if layer.batch_norm:
         two = 2 * layer.units
@@ -238,120 +189,6 @@ def _hidden(i: int, layer: Layer, width: int) -> list[Block]:
     if layer.dropout:
         blocks.append(Block("Dropout", f"dropout_{i}", {"rate": layer.dropout}, shape))
     return blocks
-
-
-def _whole(value: object, name: str) -> bool:
-    return isinstance(value, int) and value in LIMITS[name]
-
-
-def _impossible(spec: RunSpec):
-    """Blocking problems, in the order in which the page shows the controls."""
-    if not isinstance(spec.layers, tuple) or not all(isinstance(x, Layer) for x in spec.layers):
-        yield Problem("The layers must be a tuple of Layer.")
-        return
-    if len(spec.layers) not in LIMITS["layers"]:
-        low, high = LIMITS["layers"]
-        yield Problem(f"The network needs {low} to {high} hidden layers, not {len(spec.layers)}.")
-    for i, layer in enumerate(spec.layers, 1):
-        yield from _impossible_layer(i, layer)
-    if spec.optimizer not in OPTIMIZERS:
-        yield Problem(f"There is no optimizer {spec.optimizer!r}: choose {_any_of(OPTIMIZERS)}.")
-    if spec.learning_rate not in LIMITS["learning_rate"]:
-        yield Problem("The learning rate must be a number from 0.000001 to 10.")
-    for name, words in _WHOLE_NUMBERS.items():
-        if not _whole(getattr(spec, name), name):
-            low, high = LIMITS[name]
-            yield Problem(f"The {words} must be a whole number from {low:,} to {high:,}.")
-    if spec.validation not in VALIDATIONS:
-        yield Problem(f"There is no validation {spec.validation!r}: choose {_any_of(VALIDATIONS)}.")
-    if spec.validation_share not in LIMITS["validation_share"]:
-        yield Problem("The share kept for validation must be from 0.05 to 0.5.")
-
-
-_WHOLE_NUMBERS = {"batch_size": "batch size", "epochs": "number of epochs", "seed": "seed"}
-
-
-def _impossible_layer(i: int, layer: Layer):
-    if not _whole(layer.units, "units"):
-        low, high = LIMITS["units"]
-        yield Problem(f"Layer {i} must have a whole number of units from {low} to {high:,}.")
-    if layer.activation not in ACTIVATIONS:
-        yield Problem(f"Layer {i}: there is no activation {layer.activation!r}; choose "
-                      f"{_any_of(ACTIVATIONS)}.")
-    if not isinstance(layer.batch_norm, bool):
-        yield Problem(f"Layer {i}: batch normalisation must be True or False.")
-    if layer.dropout not in LIMITS["dropout"]:
-        yield Problem(f"Layer {i}: dropout must be from 0 to 0.9, the share of units left out.")
-
-
-def _any_of(table: Mapping[str, object]) -> str:
-    return ", ".join(table)
-
-
-def _unwise(spec: RunSpec):
-    """What can be trained, or almost, but that its designer should hear about first."""
-    if spec.parameters not in LIMITS["parameters"]:
-        yield Problem(
-            f"This network has {spec.parameters:,} parameters; a shared host takes at most "
-            f"{LIMITS['parameters'].high:,}: use fewer or narrower layers."
-        )
-    norm = any(layer.batch_norm for layer in spec.layers)
-    if norm and spec.batch_size == 1:
-        yield Problem(
-            "Batch normalisation needs a batch of at least 2: over a single image every value "
-            "equals its own mean, and the layer puts out zeros."
-        )
-    elif norm and spec.batch_size < 8:
-        yield _advice(f"Batch normalisation over only {spec.batch_size} images is very noisy.")
-    yield from _unwise_rate(spec)
-    if len(spec.layers) > 1 and all(layer.activation == "linear" for layer in spec.layers):
-        yield _advice(
-            "Without an activation the layers collapse into a single linear one: depth adds "
-            "nothing but cost."
-        )
-    yield from _unwise_layers(spec)
-    if spec.validation == "test":
-        yield _advice(VALIDATIONS["test"].says)
-
-
-def _unwise_rate(spec: RunSpec):
-    optimizer = OPTIMIZERS[spec.optimizer]
-    ratio = spec.learning_rate / optimizer.learning_rate
-    usual = f"{optimizer.label}'s usual {optimizer.learning_rate:g}"
-    if ratio > 9.9:
-        yield _advice(
-            f"A learning rate of {spec.learning_rate:g} is {ratio:.0f} times {usual}: the loss may "
-            "jump about or become NaN."
-        )
-    elif ratio < 0.0101:
-        yield _advice(
-            f"A learning rate of {spec.learning_rate:g} is {1 / ratio:.0f} times smaller than "
-            f"{usual}: the loss will hardly move in {spec.epochs} epochs."
-        )
-
-
-def _unwise_layers(spec: RunSpec):
-    squashing = [x for x in spec.layers if x.activation in ("sigmoid", "tanh") and not x.batch_norm]
-    if len(squashing) >= 4:
-        yield _advice(
-            f"{len(squashing)} sigmoid or tanh layers without batch normalisation: the gradient "
-            "shrinks at each, so the first layers will learn slowly (vanishing gradients)."
-        )
-    for i, layer in enumerate(spec.layers, 1):
-        if layer.dropout > 0.6:
-            yield _advice(
-                f"Layer {i} drops {layer.dropout:.0%} of its units at every step: it will probably "
-                "underfit."
-            )
-        if layer.units < CLASSES:
-            yield _advice(
-                f"Layer {i} squeezes every digit through {layer.units} numbers, fewer than the "
-                f"{CLASSES} classes: expect a lower accuracy."
-            )
-
-
-def _advice(sentence: str) -> Problem:
-    return Problem(sentence, blocking=False)
 
 
 # The URL form. A layer is written as 128-relu-bn-d0.2, layers are joined by "~": both separators
@@ -400,6 +237,13 @@ _QUERY: dict[str, tuple[str, Any, Any]] = {
     "val": ("validation", str, str),
     "share": ("validation_share", _write_number, float),
     "seed": ("seed", str, _read_whole),
+    "sched": ("schedule", str, str),
+    "init": ("initializer", str, str),
+    "l2": ("l2", _write_number, float),
+    "loss": ("loss", str, str),
+    "smooth": ("label_smoothing", _write_number, float),
+    "keep": ("keep", str, str),
+    "patience": ("patience", str, _read_whole),
 }
 QUERY_KEYS = frozenset({"v", *_QUERY})
 _DEFAULT = RunSpec()

@@ -12,7 +12,15 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 from serving import chromium
 
 from mnist_core import dataset, files
-from mnist_core.spec import ACTIVATIONS, OPTIMIZERS, Layer, RunSpec
+from mnist_core.spec import (
+    ACTIVATIONS,
+    INITIALIZERS,
+    KEEPS,
+    OPTIMIZERS,
+    SCHEDULES,
+    Layer,
+    RunSpec,
+)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -44,7 +52,7 @@ def tiny(mnist, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def random_spec():
-    """A function from a generator to a valid design: any depth, activation, BN and dropout."""
+    """A function from a generator to a valid design, every field of it at random."""
 
     def layer(rng, widest):
         return Layer(
@@ -55,6 +63,7 @@ def random_spec():
         )
 
     def draw(rng: np.random.Generator, widest: int = 512) -> RunSpec:
+        loss = str(rng.choice(["sparse", "categorical"]))
         return RunSpec(
             layers=tuple(layer(rng, widest) for _ in range(rng.integers(1, 7))),
             optimizer=str(rng.choice(list(OPTIMIZERS))),
@@ -64,6 +73,13 @@ def random_spec():
             validation=str(rng.choice(["share", "test"])),
             validation_share=float(rng.uniform(0.05, 0.5)),
             seed=int(rng.integers(0, 2**31)),
+            schedule=str(rng.choice(list(SCHEDULES))),
+            initializer=str(rng.choice(list(INITIALIZERS))),
+            l2=float(rng.choice([0.0, 1e-4, rng.uniform(0, 0.1)])),
+            loss=loss,
+            label_smoothing=float(rng.choice([0.0, rng.uniform(0, 0.5)]) * (loss != "sparse")),
+            keep=str(rng.choice(list(KEEPS))),
+            patience=int(rng.integers(0, 21)),
         )
 
     return draw

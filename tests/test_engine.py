@@ -6,11 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mnist_core import engine, events
+from mnist_core import engine, events, loop
+from mnist_core.control import Control
 from mnist_core.dataset import Mnist, Split
 from mnist_core.network import Network, cross_entropy
-from mnist_core.spec import ACTIVATIONS, OPTIMIZERS, Layer, RunSpec, SpecError
+from mnist_core.runs import Runs
+from mnist_core.spec import ACTIVATIONS, INITIALIZERS, OPTIMIZERS, Layer, RunSpec, SpecError
 
+keras = engine.keras
 # Of `tiny`'s 640 training images a share of 0.2 is kept: 512 are left, 16 batches an epoch.
 SMALL = RunSpec(layers=(Layer(16),), batch_size=32, epochs=2)
 MIXED = RunSpec(layers=(Layer(24, batch_norm=True, dropout=0.3), Layer(16, "tanh", dropout=0.2)),
@@ -44,17 +47,26 @@ def some_weights_differ(a, b):
 # ------------------------------------------------------------------------------- like Keras
 
 
-def by_keras(spec, data):
+def by_keras(spec, data, model=None, loss=None, optimizer=None, labels=None):
     """Keras's own loop on the same batches: the loss of each step, and the final weights."""
-    model = engine.seeded(spec)
-    loss = engine.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(engine.optimizer(spec), loss, run_eagerly=True, jit_compile=False)
+    model = model or engine.seeded(spec)
+    loss = loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    labels = data.train.labels if labels is None else labels
+    optimizer = optimizer or engine.optimizer(spec)
+    model.compile(optimizer, loss, run_eagerly=True, jit_compile=False)
     losses = []
     for epoch in range(spec.epochs):
         for rows in engine.batches(512, spec.batch_size, spec.seed, epoch).numpy():
             model.reset_metrics()
-            losses.append(model.train_on_batch(data.train.images[rows], data.train.labels[rows]))
+            losses.append(model.train_on_batch(data.train.images[rows], labels[rows]))
     return np.array(losses), engine.weights(model)
+
+
+def assert_like_keras(happened, losses, weights):
+    progress = of(events.Progress, happened)
+    np.testing.assert_allclose([p.loss for p in progress], mean_of(losses, progress), rtol=2e-5)
+    expected = events.Checkpoint(len(losses), weights, {})
+    assert_same_weights(happened[-1].checkpoint, expected, rtol=1e-4, atol=2e-5)
 
 
 def mean_of(losses, progress):
@@ -77,12 +89,81 @@ def test_the_loop_computes_what_keras_computes(optimizer, norm, activation, tiny
     spec = RunSpec(layers, optimizer, rate, batch_size=64, epochs=2, seed=5)
     happened = train(spec, tiny)
     losses, weights = by_keras(spec, tiny)
-    progress = of(events.Progress, happened)
-    ours = [p.loss for p in progress]
-    np.testing.assert_allclose(ours, mean_of(losses, progress), rtol=2e-5)
     assert losses[-4:].mean() < losses[:4].mean()
-    expected = events.Checkpoint(16, weights, {})
-    assert_same_weights(happened[-1].checkpoint, expected, rtol=1e-4, atol=2e-5)
+    assert_like_keras(happened, losses, weights)
+
+
+def tutorial_model(seed, **kernel):
+    """`SMALL` as a tutorial writes it, without a RunSpec."""
+    keras.utils.set_random_seed(seed)
+    layers = keras.layers
+    return keras.Sequential([
+        keras.Input((28, 28), dtype="uint8"), layers.Rescaling(1 / 255), layers.Flatten(),
+        layers.Dense(16, activation="relu", name="dense_1", **kernel),
+        layers.Dense(10, name="logits", **kernel),
+    ])  # fmt: skip
+
+
+def test_l2_is_that_of_keras_in_training_and_in_evaluation(tiny):
+    spec = replace(SMALL, l2=0.01, seed=5)
+    happened = train(spec, tiny)
+    model = tutorial_model(5, kernel_regularizer=keras.regularizers.L2(0.01))
+    assert_like_keras(happened, *by_keras(spec, tiny, model))
+    penalty = sum(0.01 * (w**2).sum() for n, w in engine.weights(model).items() if "kernel" in n)
+    assert penalty > 0.1  # or the equality would say little
+    loss = model.evaluate(tiny.test.images, tiny.test.labels, verbose=0)
+    assert happened[-1].test_loss == pytest.approx(loss, rel=1e-4)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_the_categorical_loss_and_its_smoothing_are_those_of_keras(smoothing, tiny):
+    spec = replace(SMALL, loss="categorical", label_smoothing=smoothing, seed=5)
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing)
+    one_hot = keras.utils.to_categorical(tiny.train.labels, 10)
+    happened = train(spec, tiny)
+    assert_like_keras(happened, *by_keras(spec, tiny, loss=loss, labels=one_hot))
+    net = Network.from_weights(spec, happened[-1].checkpoint.weights)
+    expected = float(loss(keras.utils.to_categorical(tiny.test.labels, 10),
+                          net.forward(tiny.test.images)))  # fmt: skip
+    assert happened[-1].test_loss == pytest.approx(expected, rel=1e-4)
+
+
+def test_both_losses_are_the_same_without_smoothing(tiny):
+    a, b = (end(replace(SMALL, loss=loss), tiny) for loss in ("sparse", "categorical"))
+    assert_same_weights(a.checkpoint, b.checkpoint, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("initializer", INITIALIZERS)
+def test_a_seed_gives_the_initial_values_that_the_tutorial_gets(initializer):
+    spec = replace(SMALL, initializer=initializer, seed=5)
+    ours = engine.weights(engine.seeded(spec))
+    theirs = engine.weights(tutorial_model(5, kernel_initializer=initializer))
+    assert_same_weights(events.Checkpoint(0, ours, {}), events.Checkpoint(0, theirs, {}), rtol=0)
+    assert (ours["dense_1/kernel"] == 0).all() == (initializer == "zeros")
+
+
+def test_an_initializer_counts_on_a_program_that_is_compiled_already(tiny):
+    end(SMALL, tiny)
+    for initializer in ("he_normal", "zeros"):
+        spec = replace(SMALL, initializer=initializer, epochs=1)
+        assert_like_keras(train(spec, tiny), *by_keras(spec, tiny))
+
+
+SCHEDULED = {  # over the 32 steps of SMALL
+    "step": lambda kinds: kinds.PiecewiseConstantDecay([16, 24], [0.01, 0.001, 0.0001]),
+    "cosine": lambda kinds: kinds.CosineDecay(0.01, 32),
+    "warmup": lambda kinds: kinds.CosineDecay(0.0, 29, warmup_target=0.01, warmup_steps=3),
+}
+
+
+@pytest.mark.parametrize(("schedule", "make"), SCHEDULED.items(), ids=SCHEDULED)
+def test_a_schedule_trains_as_the_schedule_object_does_in_keras(schedule, make, tiny):
+    spec = replace(SMALL, schedule=schedule, learning_rate=0.01)
+    optimizer = keras.optimizers.Adam(make(keras.optimizers.schedules))
+    happened = train(spec, tiny)
+    assert_like_keras(happened, *by_keras(spec, tiny, optimizer=optimizer))
+    constant = end(replace(spec, schedule="constant"), tiny)
+    assert some_weights_differ(happened[-1].checkpoint, constant.checkpoint)
 
 
 def test_a_seed_gives_the_initial_weights_that_keras_gives_for_it():
@@ -175,7 +256,7 @@ def test_an_epoch_of_incomplete_batches_leaves_out_the_rest(tiny):
 
 
 def test_long_epochs_leave_checkpoints_behind(tiny, monkeypatch):
-    monkeypatch.setattr(engine, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
     happened = train(SMALL, tiny)
     assert [e.step for e in of(events.Checkpointed, happened)] == [16, 32]
     assert [e.checkpoint.step for e in of(events.Checkpointed, happened)] == [16, 32]
@@ -230,7 +311,7 @@ def test_the_share_is_cut_as_keras_cuts_it(share, kept, tiny):
 
 def stopped_after(spec, data, chunks):
     """Everything that a run says that is stopped at its n-th Progress."""
-    control, happened, seen = events.Control(), [], 0
+    control, happened, seen = Control(), [], 0
     for event in engine.train(spec, data, control=control):
         happened.append(event)
         seen += isinstance(event, events.Progress)
@@ -249,12 +330,13 @@ def test_a_stop_is_obeyed_at_once_and_leaves_a_usable_network(tiny):
     assert (stopped.test_loss, stopped.test_accuracy) == pytest.approx(test, rel=1e-4)
 
 
-def test_a_stop_before_the_start_is_obeyed_after_one_chunk(tiny):
-    control = events.Control()
+def test_a_stop_before_the_start_leaves_the_initial_weights(tiny):
+    control = Control()
     control.stop()
     happened = train(MIXED, tiny, control=control)
-    assert len(of(events.Progress, happened)) == 1
-    assert isinstance(happened[-1], events.Stopped)
+    assert [type(e) for e in happened] == [events.Started, events.Compiled, events.Stopped]
+    initial = events.Checkpoint(0, engine.weights(engine.seeded(MIXED)), {})
+    assert_same_weights(happened[-1].checkpoint, initial, rtol=0)
 
 
 def test_a_stop_at_the_end_of_an_epoch_does_not_swallow_its_result(tiny):
@@ -288,6 +370,85 @@ def test_a_run_stopped_within_an_epoch_resumes_there(tiny):
     assert happened[0].step == stopped.step
     assert sum(p.steps for p in of(events.Progress, happened)) == 64 - stopped.step
     assert_same_weights(happened[-1].checkpoint, whole.checkpoint, rtol=1e-5, atol=1e-6)
+
+
+RUINED = {1: 1.0}  # after this epoch, a learning rate at which Adam spoils what it has learnt
+RESUMED = {
+    "with dropout": ({}, {}),
+    "on a schedule": ({"schedule": "cosine"}, {}),
+    "with another learning rate": ({"schedule": "warmup"}, {1: 0.01}),
+    "best before the cut": ({"keep": "val_accuracy"}, RUINED),
+    "patience over the cut": ({"keep": "val_loss", "patience": 3, "epochs": 6}, RUINED),
+}
+
+
+def told(spec, data, rates, last=None, resume=None):
+    """Everything that a run says that is given learning `rates` after epochs, and is stopped after
+    the `last` of them."""
+    control, happened = Control(), []
+    for event in engine.train(spec, data, control, resume):
+        happened.append(event)
+        if isinstance(event, events.EpochEnded):
+            if event.epoch in rates:
+                control.tell("learning_rate", rates[event.epoch])
+            if event.epoch == last:
+                control.stop()
+    return happened
+
+
+def through_a_file(checkpoint, folder):
+    """The checkpoint as another process finds it."""
+    run = Runs(folder).create(SMALL, "ada", "d", "sample").id
+    Runs(folder).save_checkpoint(run, checkpoint)
+    return Runs(folder).checkpoint(run)
+
+
+@pytest.mark.parametrize(("changes", "rates"), RESUMED.values(), ids=RESUMED)
+def test_a_run_taken_up_from_a_file_ends_like_one_in_one_go(changes, rates, tiny, tmp_path):
+    spec = replace(MIXED, **changes)
+    whole = told(spec, tiny, rates)
+    half = told(spec, tiny, rates, last=2)[-1]
+    assert (type(half), half.step) == (events.Stopped, 32)
+    end(replace(spec, seed=9), tiny)  # another run on the same compiled network in between
+    resumed = told(spec, tiny, rates, resume=through_a_file(half.checkpoint, tmp_path))
+    a, b = whole[-1], resumed[-1]
+    assert (type(b), b.step, b.note) == (type(a), a.step, a.note)
+    assert_same_weights(b.checkpoint, a.checkpoint, rtol=1e-5, atol=1e-6)
+    assert b.checkpoint.learning_rate == a.checkpoint.learning_rate
+    assert b.checkpoint.best.epoch == a.checkpoint.best.epoch
+    assert b.checkpoint.best.value == pytest.approx(a.checkpoint.best.value)
+    assert b.test_loss == pytest.approx(a.test_loss, rel=1e-5)
+    measured = [(e.epoch, e.step, pytest.approx(e.val_loss, rel=1e-5))
+                for e in of(events.EpochEnded, whole)]  # fmt: skip
+    halves = of(events.EpochEnded, resumed)
+    assert [(e.epoch, e.step, e.val_loss) for e in halves] == measured[2:]
+    if rates is RUINED:  # then this is what it is about
+        assert a.checkpoint.best.epoch == 1 and "epoch 1 are kept." in b.note
+        answers = [replace(x.checkpoint, weights=x.checkpoint.answer) for x in (a, b)]
+        assert_same_weights(*answers, rtol=0)
+        assert some_weights_differ(answers[0], a.checkpoint)
+    assert b.note.startswith("Ended early after epoch 4") == bool(spec.patience)
+
+
+def test_training_more_goes_on_from_the_last_weights_not_the_best(tiny, tmp_path):
+    spec = replace(MIXED, epochs=2, keep="val_accuracy")
+    finished = told(spec, tiny, RUINED)[-1]
+    assert type(finished) is events.Finished and finished.checkpoint.best.epoch == 1
+    saved = through_a_file(finished.checkpoint, tmp_path)
+    more = told(replace(spec, epochs=3), tiny, {}, resume=saved)
+    assert [e.epoch for e in of(events.EpochEnded, more)] == [3]
+    whole = told(replace(spec, epochs=3), tiny, RUINED)[-1]
+    assert_same_weights(more[-1].checkpoint, whole.checkpoint, rtol=1e-5, atol=1e-6)
+    np.testing.assert_equal(saved.best.weights, finished.checkpoint.answer)
+
+
+def test_a_checkpoint_from_before_there_was_a_best_still_goes_on(tiny):
+    whole = end(MIXED, tiny)
+    half = told(MIXED, tiny, {}, last=2)[-1].checkpoint
+    old = events.Checkpoint(half.step, half.weights, half.state)
+    again = end(replace(MIXED, keep="val_loss", patience=9), tiny, resume=old)
+    assert_same_weights(again.checkpoint, whole.checkpoint, rtol=1e-5, atol=1e-6)
+    assert again.checkpoint.best.epoch > 2
 
 
 def test_resuming_a_finished_run_measures_it_again(tiny):
@@ -372,6 +533,26 @@ def test_a_second_run_of_a_design_compiles_nothing_and_inherits_nothing(tiny):
     )  # fmt: skip
 
 
+def test_what_is_not_compiled_in_costs_no_compilation(tiny):
+    engine._programs.clear()
+    changes = [
+        {}, {"learning_rate": 0.01}, {"schedule": "cosine"}, {"schedule": "step", "epochs": 3},
+        {"seed": 3}, {"initializer": "he_normal"}, {"keep": "val_loss"}, {"patience": 2},
+    ]  # fmt: skip
+    ends = [told(replace(SMALL, **change), tiny, {1: 0.003})[-1] for change in changes]
+    (program,) = engine._programs.values()
+    assert program.chunk.experimental_get_tracing_count() == 1
+    losses = {round(finished.test_loss, 6) for finished in ends[:6]}
+    assert len(losses) == 6  # and yet each of them trained something else
+
+
+@pytest.mark.parametrize("change", [{"l2": 0.01}, {"loss": "categorical"}])
+def test_what_is_compiled_in_gets_a_program_of_its_own(change):
+    first = engine._program(SMALL)
+    assert engine._program(replace(SMALL, **change)) is not first
+    assert engine._program(SMALL) is first
+
+
 def test_a_run_left_in_the_middle_does_not_disturb_the_next(tiny):
     before = end(MIXED, tiny)
     abandoned = engine.train(MIXED, tiny)
@@ -384,7 +565,7 @@ def test_only_a_few_compiled_networks_are_kept():
     specs = [replace(SMALL, batch_size=size) for size in range(2, 4 + engine.PROGRAMS_KEPT)]
     for spec in specs:
         engine._program(spec)
-    kept = [key[-1] for key in engine._programs]
+    kept = [program.batch_size for program in engine._programs.values()]
     assert kept == [spec.batch_size for spec in specs[-engine.PROGRAMS_KEPT :]]
 
 

@@ -6,9 +6,18 @@ import itertools
 import numpy as np
 import pytest
 
-from mnist_core import engine, export
+from mnist_core import engine, export, schedules
 from mnist_core.recipes import RECIPES
-from mnist_core.spec import ACTIVATIONS, OPTIMIZERS, Layer, RunSpec, SpecError
+from mnist_core.spec import (
+    ACTIVATIONS,
+    INITIALIZERS,
+    KEEPS,
+    OPTIMIZERS,
+    SCHEDULES,
+    Layer,
+    RunSpec,
+    SpecError,
+)
 
 keras = pytest.importorskip("keras")
 
@@ -19,17 +28,43 @@ def one_of_each():
     for i, (optimizer, activation, dropout) in enumerate(choices):
         layers = (Layer(8 + i, activation, bool(i % 2), dropout), Layer(9))
         yield RunSpec(layers, optimizer, 0.1 / 3, 7 + i, 1 + i, ("share", "test")[i % 2], 0.1, i)
+    layers = (Layer(8, batch_norm=True), Layer(9))
+    for schedule, initializer in zip(SCHEDULES, INITIALIZERS, strict=True):
+        yield RunSpec(layers, "nadam", 0.1 / 3, schedule=schedule, initializer=initializer)
+        yield RunSpec(layers, "adamw", 0.02, schedule=schedule, l2=1e-5 / 3, validation="test")
+    for smoothing in (0.0, 0.1 / 3):
+        yield RunSpec(layers, loss="categorical", label_smoothing=smoothing, l2=0.1)
 
 
-def written_model(code: str):
-    """Run only `model = ...` and `model.compile(...)` of a script, and return the model."""
+def written(code: str, images: int = 60_000) -> dict:
+    """The names that a script leaves behind, run without its data and its training."""
     tree = ast.parse(code)
-    wanted = ("import", "from", "model = ", "model.compile")
+    wanted = ("import", "from", "steps = ", "schedule = ", "model = ", "model.compile")
     tree.body = [node for node in tree.body if ast.unparse(node).startswith(wanted)]
-    assert len(tree.body) == 4
-    names: dict = {}
+    names = {"x_train": range(images)}
     exec(compile(tree, "script", "exec"), names)
-    return names["model"]
+    return names
+
+
+def assert_same_loss(model, spec):
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(size=(20, 10)).astype(np.float32), rng.integers(0, 10, 20)
+    wanted = labels
+    if spec.loss == "categorical":
+        wanted = keras.utils.to_categorical(labels, 10)
+        assert model.loss.get_config()["label_smoothing"] == spec.label_smoothing
+    assert float(model.loss(wanted, logits)) == pytest.approx(
+        float(engine.loss(spec)(labels, logits)), rel=1e-6
+    )
+
+
+def assert_same_rates(schedule, spec, images):
+    """The schedule object is, at every step of the run, the learning rate of the engine."""
+    steps = images // spec.batch_size * spec.epochs
+    expected = spec.learning_rate * schedules.factors(spec.schedule, 0, steps, steps)
+    some = np.unique(np.linspace(0, steps - 1, 50).astype(int))
+    found = [float(schedule(int(step))) for step in some]
+    np.testing.assert_allclose(found, expected[some], rtol=1e-5, atol=1e-7 * spec.learning_rate)
 
 
 def layer_configs(model):
@@ -46,14 +81,44 @@ def layer_configs(model):
     ids=lambda spec: "&".join(spec.to_query().values()),
 )
 def test_the_script_builds_the_design_that_the_engine_builds(spec):
-    model, ours = written_model(export.keras_code(spec)), engine.build(spec)
+    names, ours = written(export.keras_code(spec)), engine.build(spec)
+    model = names["model"]
     assert layer_configs(model) == layer_configs(ours)
     assert (model.input_shape, model.input_dtype) == (ours.input_shape, ours.input_dtype)
     assert [w.shape for w in model.weights] == [w.shape for w in ours.weights]
     mine = engine.optimizer(spec)
     assert type(model.optimizer) is type(mine)
-    assert model.optimizer.get_config() | {"name": mine.name} == mine.get_config()
+    config, rate = model.optimizer.get_config(), mine.get_config()["learning_rate"]
+    assert config | {"name": mine.name, "learning_rate": rate} == mine.get_config()
     assert model.loss.get_config()["from_logits"] is True
+    assert_same_loss(model, spec)
+    assert ("schedule" in names) == (spec.schedule != "constant")
+    if "schedule" in names:
+        assert model.optimizer._learning_rate is names["schedule"]
+        images = 60_000 if spec.validation == "test" else int(60_000 * (1 - spec.validation_share))
+        assert_same_rates(names["schedule"], spec, images)
+    else:
+        assert config["learning_rate"] == rate
+
+
+@pytest.mark.parametrize("share", [0.05, 0.07, 0.2, 0.32, 1 / 3, 0.5])
+def test_the_schedule_runs_over_the_steps_of_the_engine(share, tiny):
+    spec = RunSpec((Layer(8),), batch_size=1, epochs=3, schedule="cosine", validation_share=share)
+    names = written(export.keras_code(spec))
+    assert names["steps"] == int(60_000 * (1 - share)) * 3
+    images = len(tiny.train.labels)
+    started = next(engine.train(spec, tiny))
+    steps = written(export.keras_code(spec), images)["steps"]
+    assert steps == started.steps_per_epoch * started.epochs
+
+
+@pytest.mark.parametrize("total", [1, 5, 9, 10, 25])
+@pytest.mark.parametrize("schedule", ["step", "cosine", "warmup"])
+def test_a_very_short_schedule_is_that_of_the_engine_too(schedule, total):
+    spec = RunSpec((Layer(8),), epochs=total, batch_size=100, schedule=schedule, validation="test")
+    names = written(export.keras_code(spec), images=100)
+    assert names["steps"] == total
+    assert_same_rates(names["schedule"], spec, 100)
 
 
 def test_any_design_can_be_written(random_spec):
@@ -71,6 +136,24 @@ def test_any_design_can_be_written(random_spec):
         else:
             assert float(fit["validation_split"]) == spec.validation_share
         assert ast.literal_eval(calls["keras.utils.set_random_seed"].args[0]) == spec.seed
+        assert ("keras.utils.to_categorical" in calls) == (spec.loss == "categorical")
+        assert_callbacks(calls, spec)
+
+
+def assert_callbacks(calls, spec):
+    """The script keeps and ends by the measure that the engine keeps and ends by."""
+    measure = "val_loss" if spec.keep == "last" else spec.keep
+    watched = {"monitor": measure, "mode": "max" if measure == "val_accuracy" else "min"}
+    found = {}
+    for name in ("ModelCheckpoint", "EarlyStopping"):
+        if call := calls.get(f"keras.callbacks.{name}"):
+            found[name] = {k.arg: ast.literal_eval(k.value) for k in call.keywords}
+    best = {**watched, "save_best_only": True, "save_weights_only": True}
+    expected = {"ModelCheckpoint": best} if spec.keep != "last" else {}
+    if spec.patience:
+        expected["EarlyStopping"] = {**watched, "patience": spec.patience}
+    assert found == expected
+    assert ("model.load_weights" in calls) == (spec.keep != "last")
 
 
 def test_the_script_reads_like_a_tutorial():
@@ -100,6 +183,28 @@ def test_the_whole_script_runs(tiny, monkeypatch, capsys, validation):
     assert names["accuracy"] > 0.5
     assert "Test accuracy: " in capsys.readouterr().out
     assert len(names["model"].history.history["val_loss"]) == 3
+
+
+@pytest.mark.parametrize("keep", KEEPS)
+def test_the_whole_script_keeps_and_ends_as_it_was_designed(keep, tiny, tmp_path, monkeypatch):
+    splits = [(split.images, split.labels) for split in (tiny.train, tiny.test)]
+    monkeypatch.setattr(keras.datasets.mnist, "load_data", lambda: splits)
+    monkeypatch.chdir(tmp_path)  # where the script keeps its best weights
+    spec = RunSpec((Layer(64),), learning_rate=0.03, epochs=12, loss="categorical", l2=1e-5,
+                   label_smoothing=0.05, schedule="step", initializer="he_normal", keep=keep,
+                   patience=2)  # fmt: skip
+    names: dict = {}
+    exec(export.keras_code(spec), names)
+    history = names["model"].history.history
+    measure = "val_loss" if keep == "last" else keep
+    pick = np.argmax if measure == "val_accuracy" else np.argmin
+    best = int(pick(history[measure]))  # the first of equals, as the engine has it
+    epochs = len(history[measure])
+    assert epochs == min(best + 1 + spec.patience, spec.epochs)
+    assert (tmp_path / "best.weights.h5").exists() == (keep != "last")
+    x, y = tiny.train.images[512:], keras.utils.to_categorical(tiny.train.labels[512:], 10)
+    found = names["model"].evaluate(x, y, verbose=0, return_dict=True)[measure[4:]]
+    assert found == pytest.approx(history[measure][best if keep != "last" else -1], rel=1e-4)
 
 
 def test_an_impossible_design_is_not_written():

@@ -11,7 +11,7 @@ from scipy.special import log_softmax
 
 from mnist_core import network
 from mnist_core.network import Network, cross_entropy, softmax
-from mnist_core.spec import ACTIVATIONS, Layer, RunSpec
+from mnist_core.spec import ACTIVATIONS, INITIALIZERS, Layer, RunSpec
 
 ROOT = Path(__file__).resolve().parent.parent
 DEEP = RunSpec(layers=(Layer(16, "tanh", True, 0.3), Layer(12, "silu"), Layer(8, "elu", True)))
@@ -29,7 +29,7 @@ def digits(rng, n=6):
 
 def scrambled(spec, rng):
     """Weights as after some training: no bias is 0 and no moving average is trivial."""
-    weights = network.initial_weights(spec, rng)
+    weights = network.initial_weights(replace(spec, initializer="glorot_uniform"), rng)
     for name, value in weights.items():
         if name.endswith(("gamma", "moving_variance")):
             weights[name] = rng.uniform(0.3, 2.0, value.shape)
@@ -228,14 +228,48 @@ def test_training_batch_norm_equals_keras(mnist, rng):
         np.testing.assert_allclose(net.weights()[name], value, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
-def test_initial_weights_are_drawn_like_keras_draws_them(rng):
+CUT = 2 / 0.87962566103423978  # deviations: where the truncated normals of Keras end
+SPREAD = {  # (variance, largest value in deviations) for a kernel (d, m)
+    "glorot_uniform": lambda d, m: (2 / (d + m), 3**0.5),
+    "he_normal": lambda d, m: (2 / d, CUT),
+    "lecun_normal": lambda d, m: (1 / d, CUT),
+    "zeros": lambda d, m: (0, 0),
+}
+
+
+@pytest.mark.parametrize("initializer", INITIALIZERS)
+def test_initial_weights_are_drawn_like_keras_draws_them(initializer, rng):
     from mnist_core import engine
 
-    spec = RunSpec(layers=(Layer(512, batch_norm=True),))
+    spec = RunSpec((Layer(512, batch_norm=True), Layer(300)), initializer=initializer)
     ours, keras = network.initial_weights(spec, rng), engine.weights(engine.seeded(spec))
+    assert list(ours) == list(keras)
     for name, value in keras.items():
-        assert ours[name].std() == pytest.approx(value.std(), rel=0.05), name
-        assert abs(ours[name]).max() == pytest.approx(abs(value).max(), rel=0.01), name
+        assert ours[name].shape == value.shape
+        if not name.endswith("/kernel"):
+            np.testing.assert_array_equal(ours[name], value, err_msg=name)
+            continue
+        variance, largest = SPREAD[initializer](*value.shape)
+        deviation = variance**0.5
+        for drawn in (ours[name], value):
+            assert abs(drawn.mean()) <= 5 * deviation / drawn.size**0.5, name
+            assert drawn.std() == pytest.approx(deviation, rel=5 / drawn.size**0.5), name
+            assert abs(drawn).max() <= largest * deviation * (1 + 1e-6), name
+            assert abs(drawn).max() >= 0.97 * largest * deviation, name
+
+
+def test_two_truncated_normals_have_the_shape_that_keras_gives_them(rng):
+    """Not the moments alone: a histogram of each, which a uniform of equal variance would fail."""
+    from scipy.stats import ks_2samp
+
+    from mnist_core import engine
+
+    spec = RunSpec((Layer(64),), initializer="he_normal")
+    ours, keras = network.initial_weights(spec, rng), engine.weights(engine.seeded(spec))
+    pair = [w["dense_1/kernel"].ravel() for w in (ours, keras)]
+    assert ks_2samp(*pair).pvalue > 1e-3
+    uniform = rng.uniform(-1, 1, pair[0].size) * pair[0].std() * 3**0.5
+    assert ks_2samp(uniform, pair[1]).pvalue < 1e-6
 
 
 # ------------------------------------------------------------------------------- use

@@ -8,12 +8,17 @@ import re
 import numpy as np
 import pytest
 
-from mnist_core import network
+from mnist_core import network, schedules
 from mnist_core.spec import (
     ACTIVATIONS,
+    INITIALIZERS,
+    KEEPS,
+    L2,
     LIMITS,
+    LOSSES,
     OPTIMIZERS,
     QUERY_KEYS,
+    SCHEDULES,
     VALIDATIONS,
     VERSION,
     Layer,
@@ -36,15 +41,20 @@ def with_layer(**values):
 # ------------------------------------------------------------------------------- tables
 
 
-@pytest.mark.parametrize("table", [ACTIVATIONS, OPTIMIZERS, VALIDATIONS])
+TABLES = [ACTIVATIONS, OPTIMIZERS, VALIDATIONS, INITIALIZERS, LOSSES, SCHEDULES, KEEPS]
+
+
+@pytest.mark.parametrize("table", TABLES)
 def test_every_choice_has_a_label_and_a_sentence(table):
     labels = [choice.label for choice in table.values()]
     assert len(set(labels)) == len(labels) and all(labels)
     assert all(choice.says.endswith(".") for choice in table.values())
 
 
-def test_the_numpy_network_knows_the_same_activations():
+def test_the_numpy_side_knows_the_same_choices():
     assert set(network.ACTIVATIONS) == set(ACTIVATIONS)
+    assert set(network.INITIALIZERS) == set(INITIALIZERS)
+    assert set(schedules._SCHEDULES) == set(SCHEDULES)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -91,6 +101,15 @@ def test_parameters_are_what_arithmetic_says(random_spec):
         assert spec.parameters == dense + sum(4 * x.units for x in spec.layers if x.batch_norm)
 
 
+def test_every_kernel_gets_the_initializer_and_the_penalty_and_nothing_else_does():
+    layers = (Layer(16, batch_norm=True, dropout=0.1), Layer(8))
+    given = {"kernel_initializer": "he_normal", "kernel_regularizer": L2(0.01)}
+    for block in RunSpec(layers, initializer="he_normal", l2=0.01).stack():
+        found = {name: value for name, value in block.arguments.items() if "kernel" in name}
+        assert found == (given if block.kind == "Dense" else {})
+    assert not [name for b in RunSpec(layers).stack() for name in b.arguments if "kernel" in name]
+
+
 def test_block_names_are_unique(random_spec):
     rng = np.random.default_rng(2)
     for _ in range(50):
@@ -134,6 +153,19 @@ IMPOSSIBLE = {
     "share too small": (RunSpec(validation_share=0.04), "from 0.05 to 0.5"),
     "share too large": (RunSpec(validation_share=0.51), "from 0.05 to 0.5"),
     "share nan": (RunSpec(validation_share=math.nan), "from 0.05 to 0.5"),
+    "unknown schedule": (RunSpec(schedule="sawtooth"), "no schedule 'sawtooth'"),
+    "unknown initializer": (RunSpec(initializer="ones"), "no initializer 'ones'"),
+    "unknown loss": (RunSpec(loss="hinge"), "no loss 'hinge'"),
+    "unknown rule to keep": (RunSpec(keep="best"), "no rule for the weights to keep 'best'"),
+    "L2 negative": (RunSpec(l2=-1e-3), "from 0 to 0.1"),
+    "L2 too large": (RunSpec(l2=0.11), "from 0 to 0.1"),
+    "L2 nan": (RunSpec(l2=math.nan), "from 0 to 0.1"),
+    "smoothing negative": (RunSpec(loss="categorical", label_smoothing=-0.1), "from 0 to 0.5"),
+    "smoothing too large": (RunSpec(loss="categorical", label_smoothing=0.6), "from 0 to 0.5"),
+    "smoothing of a number": (RunSpec(label_smoothing=0.1), "needs the categorical loss"),
+    "patience negative": (RunSpec(patience=-1), "patience must be a whole number from 0 to 20"),
+    "patience too long": (RunSpec(patience=21), "patience"),
+    "patience not whole": (RunSpec(patience=2.0), "patience"),
     "too many parameters": (RunSpec(layers=(Layer(1024),) * 5), "at most 4,000,000"),
     "batch norm of one image": (RunSpec(batch_size=1), "batch of at least 2"),
 }
@@ -147,6 +179,8 @@ UNWISE = {
     "heavy dropout": (with_layer(dropout=0.7), "drops 70% of its units"),
     "narrow layer": (with_layer(units=8), "through 8 numbers"),
     "validation on test": (RunSpec(validation="test"), "test set"),
+    "zeros": (RunSpec(initializer="zeros"), "hardly learn"),
+    "patience in vain": (RunSpec(patience=5, epochs=5), "cannot end a run of 5 epochs early"),
 }
 
 
@@ -176,6 +210,9 @@ def test_an_unwise_value_is_advice_and_can_be_trained(spec, says):
         RunSpec(batch_size=8),
         dataclasses.replace(PLAIN, batch_size=1),
         with_layer(dropout=0.6),
+        RunSpec(patience=4, epochs=5),
+        RunSpec(loss="categorical", label_smoothing=0.1, l2=1e-4, keep="val_loss"),
+        *(RunSpec(schedule=schedule) for schedule in SCHEDULES),
     ],
 )
 def test_a_sound_design_is_without_remark(spec):
@@ -188,10 +225,14 @@ def test_every_impossible_value_is_named_and_advice_is_kept_for_later():
     assert all(problem.blocking for problem in spec.problems())
 
 
-@pytest.mark.parametrize("name", ["learning_rate", "batch_size", "epochs", "validation_share"])
+@pytest.mark.parametrize(
+    "name",
+    ["learning_rate", "batch_size", "epochs", "validation_share", "l2", "label_smoothing",
+     "patience", "seed"],
+)  # fmt: skip
 def test_the_ends_of_a_limit_can_be_trained(name):
     for value in LIMITS[name]:
-        dataclasses.replace(PLAIN, **{name: value}).check()
+        dataclasses.replace(PLAIN, loss="categorical", **{name: value}).check()
 
 
 # ------------------------------------------------------------------------------- URL form
@@ -214,6 +255,12 @@ def test_a_link_leaves_out_defaults_and_reads_like_the_design():
     assert RunSpec().to_query() == {"v": VERSION}
     spec = RunSpec(layers=(Layer(512, dropout=0.2), Layer(64, "tanh", True)), epochs=3)
     assert spec.to_query() == {"v": VERSION, "net": "512-relu-d0.2~64-tanh-bn", "epochs": "3"}
+    spec = RunSpec(schedule="cosine", initializer="he_normal", l2=1e-4, loss="categorical",
+                   label_smoothing=0.1, keep="val_loss", patience=3)  # fmt: skip
+    assert spec.to_query() == {
+        "v": VERSION, "sched": "cosine", "init": "he_normal", "l2": "0.0001",
+        "loss": "categorical", "smooth": "0.1", "keep": "val_loss", "patience": "3",
+    }  # fmt: skip
 
 
 def test_a_link_is_plain_text_under_known_keys(random_spec):
@@ -262,6 +309,13 @@ REFUSED = {
     "learning rate nan": ({"lr": "nan"}, "learning rate"),
     "learning rate inf": ({"lr": "inf"}, "learning rate"),
     "share nan": ({"share": "nan"}, "validation"),
+    "unknown schedule": ({"sched": "sawtooth"}, "no schedule 'sawtooth'"),
+    "unknown initializer": ({"init": "ones"}, "no initializer 'ones'"),
+    "unknown loss": ({"loss": "hinge"}, "no loss 'hinge'"),
+    "unknown rule to keep": ({"keep": "best"}, "no rule for the weights to keep 'best'"),
+    "L2 nan": ({"l2": "nan"}, "from 0 to 0.1"),
+    "smoothing of a number": ({"smooth": "0.1"}, "needs the categorical loss"),
+    "patience of minus one": ({"patience": "-1"}, "cannot be read"),
     "too wide": ({"net": "9999-relu"}, "units from 8 to 1,024"),
     "too deep": ({"net": "~".join(["64-relu"] * 7)}, "not 7"),
     "too large": ({"net": "~".join(["1024-relu"] * 6)}, "at most 4,000,000"),

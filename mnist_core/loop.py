@@ -1,0 +1,190 @@
+"""One training run: its chunks of steps, its epochs, what it is told, and what it says.
+
+The arithmetic is the engine's; here is only what happens around it, in plain Python, so that it can
+be read without knowing TensorFlow.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from . import events, schedules
+from .control import Control
+from .spec import RunSpec
+
+CHUNK_SECONDS = 0.06  # so a stop is obeyed, and a point drawn, within a tenth of a second
+POINTS = 200  # a short run is cut finer, so that its curve has at least about this many points
+FIRST_CHUNK = 4  # the loss falls fastest at first: chunks start short and double
+CHECKPOINT_SECONDS = 1.0
+PAUSE_SECONDS = 600.0  # a paused run holds the training slot that others wait for
+
+
+class Pace:
+    """How many steps the next chunk takes: short at first, then as long as CHUNK_SECONDS."""
+
+    def __init__(self, total_steps: int) -> None:
+        self.steps = FIRST_CHUNK
+        self.most = max(FIRST_CHUNK, total_steps // POINTS)
+
+    def after(self, steps: int, seconds: float) -> None:
+        """Learn from a chunk of `steps` that took `seconds`."""
+        by_time = int(steps * CHUNK_SECONDS / max(seconds, 1e-6))
+        self.steps = max(1, min(2 * self.steps, by_time, self.most))
+
+
+class Run:
+    """Where a training is. `program` makes the engine's compiled Program of a RunSpec."""
+
+    def __init__(
+        self,
+        spec: RunSpec,
+        parts: Any,
+        program: Callable[[RunSpec], Any],
+        control: Control,
+        resume: events.Checkpoint | None,
+    ) -> None:
+        self.spec, self.parts, self.control, self.resume = spec, parts, control, resume
+        self._make = program
+        self.steps_per_epoch = len(parts.train) // spec.batch_size
+        self.total = self.steps_per_epoch * spec.epochs
+        self.step = resume.step if resume else 0
+        self.seconds = resume.seconds if resume else 0.0
+        given = resume.learning_rate if resume else None
+        self.rate = spec.learning_rate if given is None else given
+        self.best = resume.best if resume else None
+        self.paused = False
+        self.saved = time.perf_counter()
+        self.note = ""
+        self.failure: events.Failed | None = None
+
+    def events(self) -> Iterator[events.Event]:
+        """All that happens, ending in Finished, Stopped or Failed."""
+        spec, parts = self.spec, self.parts
+        if not self.steps_per_epoch:
+            yield events.Failed(0, f"A batch of {spec.batch_size:,} does not fit into "
+                                   f"{len(parts.train):,} training images: choose a smaller one.")
+            return
+        yield events.Started(self.steps_per_epoch, spec.epochs, len(parts.train),
+                             len(parts.validation), spec.parameters, self.step)
+        began = time.perf_counter()
+        self.program = self._make(spec)
+        self.program.compile(parts.train)
+        if self.resume:
+            self.program.restore(self.resume)
+        yield events.Compiled(time.perf_counter() - began)
+        yield from self._epochs()
+        yield self.failure or self._end()
+
+    def _epochs(self) -> Iterator[events.Event]:
+        self.pace = Pace(self.total)
+        for epoch in range(self.step // self.steps_per_epoch, self.spec.epochs):
+            yield from self._epoch(epoch)
+            if self.failure or self.control.stopping or self.note:
+                return
+
+    def _end(self) -> events.Event:
+        """The test set, by the weights that the design keeps."""
+        checkpoint = self.checkpoint()
+        self.program.load(checkpoint.answer)
+        loss, accuracy = self.program.evaluate(self.parts.test)
+        if self._diverged(loss):
+            return self.failure
+        finished = self.step == self.total or self.note
+        kind = events.Finished if finished else events.Stopped
+        keeps = checkpoint.best and checkpoint.best.weights
+        kept = f"The weights of epoch {self.best.epoch} are kept." if keeps else ""
+        note = " ".join(filter(None, (self.note, kept)))
+        return kind(self.step, loss, accuracy, self.seconds, note, checkpoint)
+
+    def checkpoint(self) -> events.Checkpoint:
+        """A copy of everything that the run needs to go on from here."""
+        return events.Checkpoint(self.step, self.program.weights(), self.program.state(),
+                                 self.seconds, self.rate, self.best)
+
+    def _epoch(self, epoch: int) -> Iterator[events.Event]:
+        """Train to the end of an epoch, or until the control stops it."""
+        rows = self.program.epoch(len(self.parts.train), self.spec.seed, epoch)
+        began, first, position = self.seconds, self.step, self.step % self.steps_per_epoch
+        loss_sum, right = 0.0, 0
+        while position < self.steps_per_epoch:
+            most = yield from self._listen()
+            if self.control.stopping:
+                return
+            steps = min(most or self.pace.steps, self.steps_per_epoch - position)
+            progress = self._chunk(rows, epoch, position, steps)
+            position += steps
+            loss_sum += progress.loss * steps
+            right += progress.accuracy * steps
+            if self._diverged(progress.loss):
+                return
+            yield progress
+            self.control.sleep()
+        val_loss, val_accuracy = self.program.evaluate(self.parts.validation)
+        if self._diverged(val_loss):  # a step's loss is from before its update
+            return
+        done = self.step - first
+        yield (ended := events.EpochEnded(epoch + 1, self.step, loss_sum / done, right / done,
+                                          val_loss, val_accuracy, self.seconds - began))
+        self._judge(ended)
+        if time.perf_counter() - self.saved > CHECKPOINT_SECONDS:
+            yield events.Checkpointed(self.step, self.checkpoint())
+            self.saved = time.perf_counter()
+
+    def _listen(self) -> Iterator[events.Event]:
+        """Do what the control says; returns the most steps of the next chunk, None for any."""
+        control = self.control
+        while not control.stopping:
+            if (rate := control.take_rate()) is not None:
+                self.rate = rate
+                yield events.Marked(self.step, "learning rate", rate)
+            if control.paused != self.paused:
+                self.paused = control.paused
+                yield events.Marked(self.step, "paused" if self.paused else "resumed")
+            if not self.paused:
+                return 1 if control.delay else None
+            if control.take_step():
+                return 1
+            if not control.wait(PAUSE_SECONDS):
+                control.stop()
+        return None
+
+    def _chunk(self, rows: Any, epoch: int, position: int, steps: int) -> events.Progress:
+        first = epoch * self.steps_per_epoch
+        factors = schedules.factors(self.spec.schedule, first, self.steps_per_epoch, self.total)
+        began = time.perf_counter()
+        loss, right = self.program.run(
+            self.parts.train, rows, self.rate * factors, position, steps
+        )
+        seconds = time.perf_counter() - began
+        self.seconds += seconds
+        self.step += steps
+        self.pace.after(steps, seconds)
+        images = steps * self.spec.batch_size
+        return events.Progress(self.step, steps, loss / steps, right / images, self.seconds,
+                               images / seconds)
+
+    def _judge(self, ended: events.EpochEnded) -> None:
+        """Keep the best epoch's weights, and end the run when patience is over."""
+        spec = self.spec
+        measure = "val_loss" if spec.keep == "last" else spec.keep
+        value = getattr(ended, measure)
+        sign = -1 if measure == "val_loss" else 1
+        if self.best is None or sign * value > sign * self.best.value:
+            kept = {} if spec.keep == "last" else self.program.weights()
+            self.best = events.Best(ended.epoch, value, kept)
+        waited = ended.epoch - self.best.epoch
+        if spec.patience and waited >= spec.patience and ended.epoch < spec.epochs:
+            self.note = (f"Ended early after epoch {ended.epoch}: {measure} has not been better "
+                         f"since epoch {self.best.epoch}.")
+
+    def _diverged(self, loss: float) -> bool:
+        """Whether the run is lost, with the reason left in `failure`."""
+        if not np.isfinite(loss):
+            self.failure = events.Failed(
+                self.step, f"The loss became {loss} by step {self.step:,}: "
+                f"a learning rate of {self.rate:g} is too large; lower it.")
+        return self.failure is not None

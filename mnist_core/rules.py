@@ -1,0 +1,176 @@
+"""What is impossible or unwise about a design, in plain sentences. Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .choices import (
+    ACTIVATIONS,
+    CLASSES,
+    INITIALIZERS,
+    KEEPS,
+    LIMITS,
+    LOSSES,
+    OPTIMIZERS,
+    SCHEDULES,
+    VALIDATIONS,
+    Layer,
+)
+
+
+class Problem(str):
+    """One plain sentence about a design; `blocking` if the design cannot be trained at all."""
+
+    blocking: bool
+
+    def __new__(cls, sentence: str, blocking: bool = True) -> Problem:
+        problem = super().__new__(cls, sentence)
+        problem.blocking = blocking
+        return problem
+
+
+def problems(spec: Any) -> tuple[Problem, ...]:
+    """All that there is to say about a RunSpec before it is trained.
+
+    An impossible value is reported alone: advice on a design that cannot run is noise.
+    """
+    return tuple(_impossible(spec)) or tuple(_unwise(spec))
+
+
+def _whole(value: object, name: str) -> bool:
+    return isinstance(value, int) and value in LIMITS[name]
+
+
+def _impossible(spec: Any) -> Iterator[Problem]:
+    """Blocking problems, in the order in which the page shows the controls."""
+    if not isinstance(spec.layers, tuple) or not all(isinstance(x, Layer) for x in spec.layers):
+        yield Problem("The layers must be a tuple of Layer.")
+        return
+    if len(spec.layers) not in LIMITS["layers"]:
+        low, high = LIMITS["layers"]
+        yield Problem(f"The network needs {low} to {high} hidden layers, not {len(spec.layers)}.")
+    for i, layer in enumerate(spec.layers, 1):
+        yield from _impossible_layer(i, layer)
+    for name, (words, table) in _CHOICES.items():
+        value = getattr(spec, name)
+        if value not in table:
+            yield Problem(f"There is no {words} {value!r}: choose {', '.join(table)}.")
+    if spec.learning_rate not in LIMITS["learning_rate"]:
+        yield Problem("The learning rate must be a number from 0.000001 to 10.")
+    for name, words in _WHOLE_NUMBERS.items():
+        if not _whole(getattr(spec, name), name):
+            low, high = LIMITS[name]
+            yield Problem(f"The {words} must be a whole number from {low:,} to {high:,}.")
+    if spec.validation_share not in LIMITS["validation_share"]:
+        yield Problem("The share kept for validation must be from 0.05 to 0.5.")
+    if spec.l2 not in LIMITS["l2"]:
+        yield Problem("L2 must be from 0 to 0.1.")
+    if spec.label_smoothing not in LIMITS["label_smoothing"]:
+        yield Problem("Label smoothing must be from 0 to 0.5.")
+    elif spec.label_smoothing and spec.loss == "sparse":
+        yield Problem("Label smoothing spreads a one-hot label: it needs the categorical loss.")
+
+
+_CHOICES: dict[str, tuple[str, Mapping[str, object]]] = {
+    "optimizer": ("optimizer", OPTIMIZERS),
+    "validation": ("validation", VALIDATIONS),
+    "schedule": ("schedule", SCHEDULES),
+    "initializer": ("initializer", INITIALIZERS),
+    "loss": ("loss", LOSSES),
+    "keep": ("rule for the weights to keep", KEEPS),
+}
+_WHOLE_NUMBERS = {
+    "batch_size": "batch size",
+    "epochs": "number of epochs",
+    "seed": "seed",
+    "patience": "patience",
+}
+
+
+def _impossible_layer(i: int, layer: Layer) -> Iterator[Problem]:
+    if not _whole(layer.units, "units"):
+        low, high = LIMITS["units"]
+        yield Problem(f"Layer {i} must have a whole number of units from {low} to {high:,}.")
+    if layer.activation not in ACTIVATIONS:
+        yield Problem(f"Layer {i}: there is no activation {layer.activation!r}; choose "
+                      f"{', '.join(ACTIVATIONS)}.")
+    if not isinstance(layer.batch_norm, bool):
+        yield Problem(f"Layer {i}: batch normalisation must be True or False.")
+    if layer.dropout not in LIMITS["dropout"]:
+        yield Problem(f"Layer {i}: dropout must be from 0 to 0.9, the share of units left out.")
+
+
+def _unwise(spec: Any) -> Iterator[Problem]:
+    """What can be trained, or almost, but that its designer should hear about first."""
+    if spec.parameters not in LIMITS["parameters"]:
+        yield Problem(
+            f"This network has {spec.parameters:,} parameters; a shared host takes at most "
+            f"{LIMITS['parameters'].high:,}: use fewer or narrower layers."
+        )
+    norm = any(layer.batch_norm for layer in spec.layers)
+    if norm and spec.batch_size == 1:
+        yield Problem(
+            "Batch normalisation needs a batch of at least 2: over a single image every value "
+            "equals its own mean, and the layer puts out zeros."
+        )
+    elif norm and spec.batch_size < 8:
+        yield _advice(f"Batch normalisation over only {spec.batch_size} images is very noisy.")
+    yield from _unwise_rate(spec)
+    if len(spec.layers) > 1 and all(layer.activation == "linear" for layer in spec.layers):
+        yield _advice(
+            "Without an activation the layers collapse into a single linear one: depth adds "
+            "nothing but cost."
+        )
+    yield from _unwise_layers(spec)
+    if spec.initializer == "zeros":
+        yield _advice(
+            "Kernels that start at zero give all units of a layer the same gradient, so they never "
+            "become different: the network will hardly learn."
+        )
+    if spec.patience >= spec.epochs:
+        yield _advice(
+            f"A patience of {spec.patience} cannot end a run of {spec.epochs} epochs early."
+        )
+    if spec.validation == "test":
+        yield _advice(VALIDATIONS["test"].says)
+
+
+def _unwise_rate(spec: Any) -> Iterator[Problem]:
+    optimizer = OPTIMIZERS[spec.optimizer]
+    ratio = spec.learning_rate / optimizer.learning_rate
+    usual = f"{optimizer.label}'s usual {optimizer.learning_rate:g}"
+    if ratio > 9.9:
+        yield _advice(
+            f"A learning rate of {spec.learning_rate:g} is {ratio:.0f} times {usual}: the loss may "
+            "jump about or become NaN."
+        )
+    elif ratio < 0.0101:
+        yield _advice(
+            f"A learning rate of {spec.learning_rate:g} is {1 / ratio:.0f} times smaller than "
+            f"{usual}: the loss will hardly move in {spec.epochs} epochs."
+        )
+
+
+def _unwise_layers(spec: Any) -> Iterator[Problem]:
+    squashing = [x for x in spec.layers if x.activation in ("sigmoid", "tanh") and not x.batch_norm]
+    if len(squashing) >= 4:
+        yield _advice(
+            f"{len(squashing)} sigmoid or tanh layers without batch normalisation: the gradient "
+            "shrinks at each, so the first layers will learn slowly (vanishing gradients)."
+        )
+    for i, layer in enumerate(spec.layers, 1):
+        if layer.dropout > 0.6:
+            yield _advice(
+                f"Layer {i} drops {layer.dropout:.0%} of its units at every step: it will probably "
+                "underfit."
+            )
+        if layer.units < CLASSES:
+            yield _advice(
+                f"Layer {i} squeezes every digit through {layer.units} numbers, fewer than the "
+                f"{CLASSES} classes: expect a lower accuracy."
+            )
+
+
+def _advice(sentence: str) -> Problem:
+    return Problem(sentence, blocking=False)
