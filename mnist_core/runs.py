@@ -124,6 +124,20 @@ class Runs:
         query = "SELECT * FROM runs WHERE status IN (?, ?) ORDER BY created"
         return self._select(query, ACTIVE)
 
+    def line(self) -> list[Run]:
+        """Running runs, then the queued ones in the order in which they get a training slot: first
+        the visitor whose last run began longest ago, so that nobody's many runs hold up another's
+        first."""
+        query = """
+            SELECT r.* FROM runs r WHERE r.status IN (?, ?) ORDER BY r.status = 'queued',
+            (SELECT COALESCE(MAX(o.started), 0) FROM runs o WHERE o.owner = r.owner), r.created
+        """
+        return self._select(query, ACTIVE)
+
+    def waiting(self) -> list[Run]:
+        """The queued runs of the line."""
+        return [run for run in self.line() if run.status == "queued"]
+
     def _select(self, query: str, values: tuple) -> list[Run]:
         with self._database() as db:
             rows = db.execute(query, values).fetchall()
@@ -132,6 +146,12 @@ class Runs:
     def begin(self, run: str) -> bool:
         """queued -> running; False if it was stopped meanwhile."""
         return self._move(run, ("queued",), "running", started=time.time())
+
+    def reopen(self, run: str, spec: RunSpec) -> Run:
+        """An ended run -> queued again, with the design as it is to go on. Raises SpecError."""
+        spec.check()
+        self._move(run, ENDED, "queued", message="", ended=None, spec=json.dumps(spec.to_query()))
+        return self.get(run)
 
     def cancel(self, run: str) -> bool:
         """queued -> stopped; False if it has begun."""
@@ -195,7 +215,13 @@ class Runs:
         arrays = {f"weights/{name}": value for name, value in checkpoint.weights.items()}
         arrays |= {f"state/{name}": value for name, value in checkpoint.state.items()}
         buffer = io.BytesIO()
-        np.savez(buffer, step=checkpoint.step, **arrays)
+        known = {"step": checkpoint.step, "seconds": checkpoint.seconds}
+        if checkpoint.learning_rate is not None:
+            known["learning_rate"] = checkpoint.learning_rate
+        if best := checkpoint.best:
+            known |= {"best_epoch": best.epoch, "best_value": best.value}
+            arrays |= {f"best/{name}": value for name, value in best.weights.items()}
+        np.savez(buffer, **known, **arrays)
         self.save(run, "checkpoint.npz", buffer.getvalue())
 
     def checkpoint(self, run: str) -> events.Checkpoint | None:
@@ -204,12 +230,15 @@ class Runs:
         if not path.exists():
             return None
         with np.load(path, allow_pickle=False) as file:
-            parts: dict[str, dict[str, np.ndarray]] = {"weights": {}, "state": {}}
-            for key in file.files:
-                if key != "step":
-                    part, name = key.split("/", 1)
-                    parts[part][name] = file[key]
-            return events.Checkpoint(int(file["step"]), **parts)
+            parts: dict[str, dict[str, np.ndarray]] = {"weights": {}, "state": {}, "best": {}}
+            for part, _, name in (key.partition("/") for key in file.files):
+                if name:
+                    parts[part][name] = file[f"{part}/{name}"]
+            known = {key: file[key].item() for key in file.files if "/" not in key}
+        best = parts.pop("best")
+        if "best_epoch" in known:
+            known["best"] = events.Best(known.pop("best_epoch"), known.pop("best_value"), best)
+        return events.Checkpoint(**parts, **known)
 
     def has_weights(self, run: str) -> bool:
         return self._artifact(run, "checkpoint.npz").exists()

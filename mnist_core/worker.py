@@ -15,6 +15,7 @@ from typing import Any
 from distributed import WorkerPlugin, get_worker
 
 from . import dataset, events
+from .control import Control
 from .spec import RunSpec
 
 TOPIC = "mnist-lab"
@@ -23,7 +24,7 @@ FLUSH_SECONDS = 0.1  # ten messages a second cost training nothing measurable
 
 @dataclass
 class _Job:
-    control: events.Control = field(default_factory=events.Control)
+    control: Control = field(default_factory=Control)
     checkpoint: events.Checkpoint | None = None
 
 
@@ -40,8 +41,11 @@ class Result:
     model: bytes | None
 
 
-def train(run: str, query: dict[str, str], source: str) -> Result:
-    """Train the design of `query` on the data of `source`; Dask runs this in a worker thread."""
+def train(
+    run: str, query: dict[str, str], source: str, resume: events.Checkpoint | None = None
+) -> Result:
+    """Train the design of `query` on the data of `source`, from the beginning or from a checkpoint;
+    Dask runs this in a worker thread."""
     job = _jobs.setdefault(run, _Job())  # before the slow import: a stop may come meanwhile
     from . import engine
 
@@ -49,12 +53,14 @@ def train(run: str, query: dict[str, str], source: str) -> Result:
     send = _Sender(run)
     try:
         with _engine:
-            for event in engine.train(spec, dataset.load(source), job.control):
+            for event in engine.train(spec, dataset.load(source), job.control, resume):
                 if isinstance(event, events.Finished | events.Failed):
                     return _result(engine, spec, event)
                 if isinstance(event, events.Checkpointed):
                     job.checkpoint = event.checkpoint
                 send(event)
+                if job.control.paused:  # nothing may come after it for a while
+                    send.flush()
     finally:
         send.flush()
         del _jobs[run]
@@ -64,7 +70,7 @@ def train(run: str, query: dict[str, str], source: str) -> Result:
 def _result(engine: Any, spec: RunSpec, event: events.Finished | events.Failed) -> Result:
     if isinstance(event, events.Failed):
         return Result(event, None, None)
-    return Result(event, event.checkpoint, engine.keras_file(spec, event.checkpoint.weights))
+    return Result(event, event.checkpoint, engine.keras_file(spec, event.checkpoint.answer))
 
 
 class _Sender:
@@ -87,11 +93,14 @@ class _Sender:
         self.waiting, self.flushed = [], time.perf_counter()
 
 
-def stop(run: str) -> bool:
-    """End a training of this worker after its current chunk; False if it is not here."""
+def tell(run: str, command: str, value: Any = None) -> bool:
+    """Pass a command of `control.COMMANDS` to a training of this worker; False if it is not here.
+
+    Dask calls this in the worker's event loop, so it arrives while the training computes.
+    """
     job = _jobs.get(run)
     if job:
-        job.control.stop()
+        job.control.tell(command, value)
     return job is not None
 
 

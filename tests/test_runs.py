@@ -1,5 +1,6 @@
 """Run records and artifacts: what is kept, in which order, and what a kill leaves behind."""
 
+import io
 import os
 import signal
 import sqlite3
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +27,9 @@ HISTORY = [
     events.Progress(4, 4, 2.3, 0.1, 0.01, 12_000.0),
     events.EpochEnded(1, 100, 0.6, 0.8, 0.4, 0.9, 0.2),
     events.Checkpointed(100),
-    events.Stopped(104, 0.5, 0.88, 0.3),
+    events.Marked(104, "paused"),
+    events.Marked(104, "learning rate", 0.01),
+    events.Stopped(104, 0.5, 0.88, 0.3, "The weights of epoch 1 are kept."),
 ]
 
 
@@ -176,6 +180,43 @@ def test_interrupt_marks_what_was_left_and_nothing_else(runs):
     assert runs.interrupt() == 0
 
 
+# ------------------------------------------------------------------------------- reopen
+
+
+@pytest.mark.parametrize("ended", ENDED)
+def test_an_ended_run_can_be_queued_again_with_its_longer_design(runs, run, ended):
+    runs.begin(run.id)
+    runs.append(run.id, HISTORY)
+    runs.save_checkpoint(run.id, checkpoint())
+    runs.save(run.id, "model.keras", b"before")
+    runs.end(run.id, ended, "Cut off.", test_accuracy=0.9)
+    longer = replace(SPEC, epochs=SPEC.epochs + 5)
+    found = runs.reopen(run.id, longer)
+    assert found == runs.get(run.id)
+    assert (found.status, found.message, found.ended, found.active) == ("queued", "", None, True)
+    assert (found.spec, found.owner, found.created) == (longer, run.owner, run.created)
+    assert runs.history(run.id) == HISTORY and runs.checkpoint(run.id).step == 7
+    assert runs.model_file(run.id).read_bytes() == b"before"  # until there is a later one
+    assert [other.id for other in runs.active()] == [run.id]
+    assert runs.begin(run.id) and runs.end(run.id, "finished")
+
+
+def test_a_run_that_has_not_ended_is_not_reopened(runs, run):
+    longer = replace(SPEC, epochs=50)
+    for step in (lambda: None, lambda: runs.begin(run.id)):
+        step()
+        before = runs.get(run.id)
+        assert runs.reopen(run.id, longer) == before == runs.get(run.id)
+
+
+def test_a_run_is_not_reopened_for_more_than_a_host_takes(runs, run):
+    runs.end(run.id, "finished")
+    before = runs.get(run.id)
+    with pytest.raises(SpecError, match="number of epochs"):
+        runs.reopen(run.id, replace(SPEC, epochs=101))
+    assert runs.get(run.id) == before
+
+
 # ------------------------------------------------------------------------------- history
 
 
@@ -186,7 +227,7 @@ def test_history_gives_back_what_was_appended_in_order(runs, run):
         runs.append(other.id, [events.Compiled(float(first))])
     assert runs.history(run.id) == HISTORY
     assert [type(e) for e in runs.history(run.id)] == [type(e) for e in HISTORY]
-    assert runs.history(other.id) == [events.Compiled(n) for n in (0.0, 2.0, 4.0)]
+    assert runs.history(other.id) == [events.Compiled(n) for n in (0.0, 2.0, 4.0, 6.0)]
 
 
 def test_a_batch_of_events_is_kept_whole_or_not_at_all(runs, run):
@@ -250,6 +291,48 @@ def test_a_checkpoint_comes_back_exactly(runs, run):
             assert again.dtype == value.dtype and np.array_equal(again, value)
 
 
+BESTS = {
+    "none": None,
+    "kept": events.Best(3, 0.1 + 0.2, {"dense_1/kernel": np.full((784, 8), 0.5, np.float32)}),
+    "without weights": events.Best(3, 0.25, {}),
+}
+
+
+@pytest.mark.parametrize("rate", [None, 0.003])
+@pytest.mark.parametrize("best", BESTS.values(), ids=BESTS)
+def test_what_a_run_goes_on_with_comes_back_exactly(runs, run, best, rate):
+    saved = replace(checkpoint(), seconds=1.25, learning_rate=rate, best=best)
+    runs.save_checkpoint(run.id, saved)
+    found = runs.checkpoint(run.id)
+    assert (found.step, found.seconds, found.learning_rate) == (7, 1.25, rate)
+    assert [type(x) for x in (found.step, found.seconds)] == [int, float]
+    assert (found.best is None) == (best is None)
+    if best:
+        assert (found.best.epoch, found.best.value) == (best.epoch, best.value)
+        assert type(found.best.epoch) is int and type(found.best.value) is float
+        np.testing.assert_equal(found.best.weights, best.weights)
+    np.testing.assert_equal(found.answer, saved.answer)
+
+
+def test_the_next_checkpoint_forgets_the_best_of_the_last(runs, run):
+    runs.save_checkpoint(run.id, replace(checkpoint(7), best=BESTS["kept"], learning_rate=0.1))
+    runs.save_checkpoint(run.id, checkpoint(8))
+    found = runs.checkpoint(run.id)
+    assert found.best is None and found.learning_rate is None
+
+
+def test_a_checkpoint_from_before_there_was_a_best_is_read(runs, run):
+    old, buffer = checkpoint(), io.BytesIO()
+    arrays = {f"weights/{name}": value for name, value in old.weights.items()}
+    arrays |= {f"state/{name}": value for name, value in old.state.items()}
+    np.savez(buffer, step=old.step, **arrays)
+    runs.save(run.id, "checkpoint.npz", buffer.getvalue())
+    found = runs.checkpoint(run.id)
+    assert (found.step, found.seconds, found.learning_rate, found.best) == (7, 0.0, None, None)
+    np.testing.assert_equal(found.weights, old.weights)
+    np.testing.assert_equal(found.state, old.state)
+
+
 def test_artifacts_of_two_runs_do_not_meet(runs, run):
     other = runs.create(SPEC, "bob", "d", "sample")
     runs.save(run.id, "model.keras", b"mine")
@@ -304,3 +387,13 @@ def test_a_killed_writer_leaves_a_readable_record(runs, run):
     assert runs.interrupt() == 1 and status(runs, run) == "interrupted"
     runs.append(run.id, [events.Failed(0, "The record takes more.")])
     assert len(runs.history(run.id)) == len(history) + 1
+
+
+def test_waiting_runs_take_turns_between_visitors(runs):
+    first, second, third = (runs.create(RunSpec(), "a", "d", "s").id for _ in range(3))
+    other = runs.create(RunSpec(), "b", "d", "s").id
+    assert [run.id for run in runs.waiting()] == [first, second, third, other]
+    runs.begin(first)
+    assert [run.id for run in runs.waiting()] == [other, second, third]
+    runs.begin(other)
+    assert [run.id for run in runs.waiting()] == [second, third]

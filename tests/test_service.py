@@ -10,8 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mnist_core import events
-from mnist_core import service as module
+from mnist_core import cluster, events
 from mnist_core.network import Network
 from mnist_core.runs import Runs
 from mnist_core.service import Service
@@ -20,6 +19,7 @@ from mnist_core.spec import Layer, RunSpec, SpecError
 ROOT = Path(__file__).resolve().parent.parent
 SHORT = RunSpec(layers=(Layer(16),), batch_size=32, epochs=2)
 LONG = RunSpec(layers=(Layer(1024),) * 4, batch_size=64, epochs=100)  # minutes, on any data
+SMALL = RunSpec((Layer(16, dropout=0.2),), batch_size=1, epochs=10, keep="val_accuracy")
 
 
 def wait(condition, seconds=60.0):
@@ -70,9 +70,44 @@ def under_way(service, run):
     return bool(progress(service, run))
 
 
+def of(kind, service, run):
+    return [event for event in service.runs.history(run) if isinstance(event, kind)]
+
+
+def marks(service, run):
+    return [mark.what for mark in of(events.Marked, service, run)]
+
+
+@pytest.fixture
+def paused(service, submit):
+    """Submit a design and pause it at its first steps; its id."""
+
+    def paused(spec):
+        run = submit(spec)
+        wait(lambda: under_way(service, run))
+        service.tell(run, "pause")
+        wait(lambda: marks(service, run) == ["paused"])
+        return run
+
+    return paused
+
+
+def assert_in_one_piece(service, run, epochs):
+    """The run's timeline has every step once, and every epoch."""
+    told = events.timeline(service.runs.history(run))
+    step = 0
+    for p in (e for e in told if isinstance(e, events.Progress)):
+        assert p.step - p.steps == step
+        step = p.step
+    ended = [e.epoch for e in told if isinstance(e, events.EpochEnded)]
+    assert ended == list(range(1, epochs + 1))
+    assert isinstance(told[-1], events.Finished) and told[-1].step == step
+    assert not any(isinstance(e, events.Finished | events.Failed) for e in told[:-1])
+
+
 def worker_process(service):
     """The process that trains: the nanny's child that has TensorFlow loaded, hence the largest."""
-    children = psutil.Process(service._process.pid).children(recursive=True)
+    children = psutil.Process(service._cluster._process.pid).children(recursive=True)
     return max(children, key=lambda child: child.memory_info().rss)
 
 
@@ -102,6 +137,92 @@ def test_a_run_is_trained_recorded_and_kept(service, submit, status, tiny):
     right = net.predict(tiny.test.images).argmax(axis=1) == tiny.test.labels
     assert right.mean() == pytest.approx(found.test_accuracy, abs=0.01)
     assert service.runs.model_file(run).read_bytes()[:2] == b"PK"
+
+
+def test_a_run_is_paused_stepped_and_resumed(service, paused, status):
+    run = paused(SMALL)
+    before = service.runs.history(run)
+    for n in (1, 2):
+        service.tell(run, "step")
+        service.tell(run, "step")
+        wait(lambda n=n: len(service.runs.history(run)) == len(before) + 2 * n)
+    stepped = service.runs.history(run)[len(before) :]
+    assert [(type(e), e.steps) for e in stepped] == [(events.Progress, 1)] * 4
+    assert status(run) == "running"
+    service.tell(run, "resume")
+    wait(lambda: status(run) == "finished")
+    after = service.runs.history(run)
+    assert after[len(before) + 4] == events.Marked(stepped[-1].step, "resumed")
+    assert_in_one_piece(service, run, 10)
+
+
+def test_a_learning_rate_is_changed_in_the_middle(service, paused, status):
+    run = paused(SMALL)
+    service.tell(run, "learning_rate", 0.0025)
+    service.tell(run, "nonsense")  # is refused, and ends nothing
+    service.tell(run, "resume")
+    wait(lambda: status(run) == "finished")
+    paused_at, changed, resumed = of(events.Marked, service, run)
+    assert changed == events.Marked(paused_at.step, "learning rate", 0.0025)
+    assert resumed.step == changed.step < service.runs.history(run)[-1].step
+    assert service.runs.checkpoint(run).learning_rate == 0.0025
+
+
+def test_a_paused_run_can_be_stopped_and_goes_on_later(service, paused, status):
+    run = paused(SMALL)
+    service.stop(run)
+    wait(lambda: status(run) == "stopped")
+    stopped = service.runs.history(run)[-1]
+    assert isinstance(stopped, events.Stopped) and stopped.step < 5120
+    assert service.go_on(run).status == "queued"
+    wait(lambda: status(run) == "finished")
+    assert [s.step for s in of(events.Started, service, run)] == [0, stopped.step]
+    assert service.runs.get(run).message.endswith("are kept.")
+    assert_in_one_piece(service, run, 10)
+
+
+def test_a_finished_run_trains_more(service, submit, status, tiny):
+    run = submit(SHORT)
+    wait(lambda: status(run) == "finished")
+    first = service.runs.get(run)
+    assert service.go_on(run, 3).spec.epochs == 5
+    wait(lambda: status(run) == "finished")
+    found, checkpoint = service.runs.get(run), service.runs.checkpoint(run)
+    assert (found.spec.epochs, checkpoint.step) == (5, 80)
+    assert found.seconds > first.seconds and found.created == first.created
+    assert_in_one_piece(service, run, 5)
+    net = Network.from_weights(found.spec, checkpoint.answer)
+    right = net.predict(tiny.test.images).argmax(axis=1) == tiny.test.labels
+    assert right.mean() == pytest.approx(found.test_accuracy, abs=0.01)
+    assert found.test_accuracy != first.test_accuracy or found.test_loss != first.test_loss
+
+
+def refusal(service, run, epochs=0):
+    with pytest.raises(ValueError) as error:
+        service.go_on(run, epochs)
+    return str(error.value)
+
+
+def test_what_cannot_go_on_says_why_in_a_sentence(service, submit, status):
+    running, waiting = submit(LONG), submit(SHORT)
+    wait(lambda: status(running) == "running")
+    assert refusal(service, running) == refusal(service, waiting, 5) == (
+        "This run is not over yet: wait for its end, or stop it first."
+    )
+    service.stop(waiting)
+    assert refusal(service, waiting) == (
+        "This run has no checkpoint to go on from: train its design anew."
+    )
+    assert "no such run" in refusal(service, "nobody")
+    service.stop(running)
+    finished = submit(SHORT)
+    wait(lambda: status(finished) == "finished")
+    before = service.runs.get(finished)
+    assert refusal(service, finished) == (
+        "This run has finished: say how many epochs more it should train."
+    )
+    assert "number of epochs must be a whole number from 1 to 100" in refusal(service, finished, 99)
+    assert service.runs.get(finished) == before
 
 
 def test_two_runs_queue_and_finish_in_order(service, submit, status):
@@ -158,9 +279,15 @@ def test_a_design_over_the_limits_is_refused_at_the_gate(service):
     assert not service.runs.active()
 
 
-def test_a_killed_worker_interrupts_its_run_and_the_next_one_works(service, submit, status):
-    killed, waiting, after = submit(LONG, "sample"), submit(LONG, "auto"), submit(SHORT)
+def test_a_killed_worker_interrupts_its_run_which_can_be_taken_up_again(service, submit, status):
+    design = RunSpec((Layer(16, dropout=0.2),), batch_size=1, epochs=20, schedule="cosine",
+                     keep="val_accuracy")  # fmt: skip
+    killed, waiting, after = submit(design), submit(LONG, "auto"), submit(SHORT)
     wait(lambda: service.runs.has_weights(killed))
+    step = service.runs.checkpoint(killed).step
+    wait(lambda: progress(service, killed)[-1].step > step)  # work that will be lost
+    service.tell(killed, "pause")
+    wait(lambda: marks(service, killed) == ["paused"])
     worker_process(service).kill()
     assert wait(lambda: status(killed) != "running", 20) < 20
     found = service.runs.get(killed)
@@ -171,10 +298,17 @@ def test_a_killed_worker_interrupts_its_run_and_the_next_one_works(service, subm
     wait(lambda: status(waiting) == "stopped")
     assert sum(p.steps for p in progress(service, waiting)) < 100
     checkpoint = service.runs.checkpoint(killed)
-    Network.from_weights(LONG, checkpoint.weights)
-    assert checkpoint.step > 0
+    Network.from_weights(design, checkpoint.answer)
+    assert 0 < checkpoint.step < progress(service, killed)[-1].step
     wait(lambda: status(after) == "finished")
     assert status(killed) == "interrupted"  # and is not trained again behind anybody's back
+    service.go_on(killed)
+    wait(lambda: status(killed) == "finished")
+    assert [s.step for s in of(events.Started, service, killed)] == [0, checkpoint.step]
+    assert_in_one_piece(service, killed, 20)
+    assert "paused" not in [getattr(e, "what", "") for e in events.timeline(
+        service.runs.history(killed))]  # fmt: skip
+    assert service.runs.get(killed).test_accuracy > 0.6
 
 
 def test_nothing_listens_beyond_this_machine(service):
@@ -208,7 +342,7 @@ run = service.submit(spec, "ada", "sample", sys.argv[2]).id
 while not service.runs.history(run):
     time.sleep(0.05)
 heavy = sorted({"tensorflow", "keras"} & set(sys.modules))
-print(run, service._process.pid, *heavy, flush=True)
+print(run, service._cluster._process.pid, *heavy, flush=True)
 time.sleep(600)
 """
 
@@ -236,12 +370,20 @@ def test_a_killed_server_leaves_no_worker_and_its_run_interrupted(tmp_path, tiny
 
 
 def test_a_service_that_cannot_start_says_so(tmp_path, monkeypatch):
-    monkeypatch.setitem(module._CONFIG, "distributed.comm.timeouts.connect", "1s")
+    monkeypatch.setitem(cluster._CONFIG, "distributed.comm.timeouts.connect", "1s")
     service = Service(Runs(tmp_path), "sample", scheduler="tcp://127.0.0.1:1")
     service.start()
+    early = service.submit(SHORT, "ada", "d", "sample")
     try:
         wait(lambda: service.state == "failed", 30)
         assert service.message.startswith("Training is not available:")
+        wait(lambda: not service.runs.active())
+        assert service.runs.get(early.id).status == "failed"
+        assert service.runs.get(early.id).message == service.message
+        service.runs.save_checkpoint(early.id, events.Checkpoint(0, {}, {}))
+        before = service.runs.get(early.id)
+        assert refusal(service, early.id) == service.message
+        assert service.runs.get(early.id) == before
     finally:
         service.close()
 
