@@ -125,7 +125,7 @@ def thinned(n: int, most: int = MOST_POINTS) -> np.ndarray:
 def live_curve(history: Sequence[events.Event], metric: str, log: bool = False) -> dict[str, Any]:
     """ECharts options for "loss" or "accuracy" over a run: points of each chunk of steps, their
     smoothed line, and train and validation per epoch. Draws what is there so far."""
-    started = next((e for e in history if isinstance(e, events.Started)), None)
+    started = next((e for e in reversed(history) if isinstance(e, events.Started)), None)
     per_epoch = started.steps_per_epoch if started else 1
     chunks = [e for e in history if isinstance(e, events.Progress)]
     ends = [e for e in history if isinstance(e, events.EpochEnded)]
@@ -135,13 +135,29 @@ def live_curve(history: Sequence[events.Event], metric: str, log: bool = False) 
     series = [
         _series("batches", x[kept], y[kept], TRAIN, "scatter", symbolSize=3,
                 itemStyle={"color": TRAIN, "opacity": 0.28}),
-        _series("train", x[kept], line[kept], TRAIN, showSymbol=False),
+        _series("train", x[kept], line[kept], TRAIN, showSymbol=False,
+                markLine=_marks(history, per_epoch)),
         _series("epochs", [e.epoch for e in ends], [getattr(e, metric) for e in ends],
                 TRAIN, "scatter", symbol="emptyCircle", symbolSize=7),
         _series("validation", [e.epoch for e in ends], [getattr(e, f"val_{metric}") for e in ends],
                 VALIDATION, symbolSize=7, symbol="circle"),
     ]  # fmt: skip
     return _moving(series, metric, started.epochs if started else 1, log)
+
+
+def _marks(history: Sequence[events.Event], per_epoch: int) -> dict[str, Any]:
+    """Vertical lines where the run was paused, resumed, or given another learning rate."""
+    lines = [
+        {
+            "xAxis": round(e.step / per_epoch, 3),
+            "label": {"formatter": f"{e.value:g}" if e.value is not None else e.what,
+                      "rotate": 90, "position": "insideEndTop"},
+        }
+        for e in history
+        if isinstance(e, events.Marked)
+    ]  # fmt: skip
+    return {"symbol": "none", "silent": True, "data": lines[-20:],
+            "lineStyle": {"color": "#8A877F", "type": "dashed", "width": 1}}  # fmt: skip
 
 
 def _series(name: str, x: Any, y: Any, color: str, kind: str = "line", **more: Any) -> dict:
@@ -157,10 +173,10 @@ def _moving(series: list[dict], metric: str, epochs: int, log: bool) -> dict[str
         vertical |= {"max": 1}
     return {
         "animation": False,
-        "grid": {"left": 8, "right": 16, "top": 44, "bottom": 28, "containLabel": True},
-        "title": {"text": unit[0].upper() + unit[1:], "left": 0, "top": 0,
+        "grid": {"left": 8, "right": 16, "top": 48, "bottom": 28, "containLabel": True},
+        "title": {"text": unit[0].upper() + unit[1:], "left": 0, "top": 6,
                   "textStyle": {"fontSize": 15}},
-        "legend": {"top": 2, "right": 8, "itemWidth": 14, "itemGap": 12, "icon": "roundRect",
+        "legend": {"top": 8, "right": 8, "itemWidth": 14, "itemGap": 12, "icon": "roundRect",
                    "data": ["train", "validation"]},
         "tooltip": {"trigger": "axis"},
         "xAxis": {"type": "value", "name": "epoch", "nameLocation": "middle", "nameGap": 24,

@@ -86,7 +86,8 @@ class State:
     pictures: dict[int, np.ndarray] = field(default_factory=dict, repr=False)
     canvas: int = 0
     canvas_start: dict[str, Any] | None = None
-    ended: str | None = None
+    seen: str = ""
+    paused: bool = False
 
 
 def _state() -> State:
@@ -241,7 +242,7 @@ def per_source(source: str, what: str, _compute: Callable[[], Any]) -> Any:
 def _run_model(run: str) -> models.Model:
     record, checkpoint = runs().get(run), runs().checkpoint(run)
     about = {"test_accuracy": record.test_accuracy}
-    network = Network.from_weights(record.spec, checkpoint.weights)
+    network = Network.from_weights(record.spec, checkpoint.answer)
     return models.Model(record.spec, network, about)
 
 

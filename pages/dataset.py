@@ -44,9 +44,10 @@ def browse(split: str, found: np.ndarray) -> None:
     grid, detail = st.columns([3, 2], gap="large")
     with grid:
         _ui.set_widget("page", min(_ui.widget("page") or 1, pages))
-        number = st.number_input(f"Page of {pages:,} ({len(found):,} images)", 1, pages, key="page")
+        number = st.number_input(f"Page of {pages:,} ({len(found):,} images)", 1, pages,
+                                 key="page", on_change=forget_picked)  # fmt: skip
         shown = found[(number - 1) * PER_PAGE : number * PER_PAGE]
-        if mine.picked not in found:
+        if mine.picked is None or mine.picked not in found:
             mine.picked = int(shown[0])
         clicked = _widgets.digit_grid(images[shown], labels[shown], shown, mine.picked, "grid")
         if clicked is not None and clicked != mine.picked:
@@ -57,6 +58,11 @@ def browse(split: str, found: np.ndarray) -> None:
     with st.expander("This digit as a matrix of 28 × 28 numbers", expanded=True):
         st.html(_widgets.numbers(images[mine.picked]))
         st.caption("0 is black, 255 is white. This is all that a network gets to see.")
+
+
+def forget_picked() -> None:
+    """On another page of the grid the large digit is that page's first."""
+    mine.picked = None
 
 
 def one_digit(split: str, index: int) -> None:

@@ -35,13 +35,20 @@ class Desk:
     ahead = Service.ahead
 
     def __init__(self, runs: Runs) -> None:
-        self.runs, self.stopped = runs, []
+        self.runs, self.stopped, self.told = runs, [], []
 
     def submit(self, spec, owner, data, source):
         return self.runs.create(spec, owner, data, source)
 
     def stop(self, run):
         self.stopped.append(run)
+
+    def tell(self, run, command, value=None):
+        self.told.append((run, command, value))
+
+    def go_on(self, run, epochs=0):
+        record = self.runs.get(run)
+        return self.runs.reopen(run, replace(record.spec, epochs=record.spec.epochs + epochs))
 
 
 @pytest.fixture(autouse=True)
@@ -329,10 +336,6 @@ def test_every_control_is_in_the_url_and_the_code(visit):
 def test_designs_come_back_from_their_urls(visit, random_spec):
     rng = np.random.default_rng(3)
     for spec in [random_spec(rng) for _ in range(5)]:
-        units = tuple(replace(layer, units=layer.units // 8 * 8, dropout=round(layer.dropout, 4))
-                      for layer in spec.layers)  # fmt: skip
-        spec = replace(spec, layers=units, learning_rate=float(f"{spec.learning_rate:.6g}"),
-                       validation_share=round(spec.validation_share, 4))  # fmt: skip
         app = visit("builder", **spec.to_query())
         assert not app.warning or "link" not in app.warning[0].value
         assert RunSpec.from_query(query(app)) == spec
@@ -466,9 +469,34 @@ def test_a_running_run_shows_where_it_is(visit, make):
     assert "2 s left" in progress(app)  # 12 of 24 steps took 1.5 s
     assert charts_on(app) == ["loss", "accuracy"]
     shown = {metric.label: metric.value for metric in app.metric}
-    assert shown["Validation accuracy"] == "55.00%" and shown["Validation loss"] == "1.400"
+    assert shown["Validation accuracy"] == "55.00%" and shown["Validation loss"] == "1.4000"
     assert shown["Test accuracy"] == "–"
     assert not app.button(key="stop").disabled and app.button(key="train").disabled
+
+
+def test_a_running_run_is_steered_by_its_owner(visit, make, desk):
+    run = make(BEGUN + UNDER_WAY)
+    app = visit("builder", run=run)
+    app.button(key="pause").click().run()
+    app.button(key="step").click().run()
+    app.toggle(key="slow").set_value(True).run()
+    app.select_slider(key=f"rate_now.{run}").set_value(0.01).run()
+    app.button(key="resume").click().run()
+    commands = [(command, value) for _, command, value in desk.told]
+    assert commands == [("pause", None), ("step", 1), ("slow", pytest.approx(0.3)),
+                        ("learning_rate", pytest.approx(0.01)), ("resume", None)]  # fmt: skip
+    assert {told for told, _, _ in desk.told} == {run}
+
+
+def test_an_ended_run_can_be_taken_further(visit, make, runs):
+    run = make(BEGUN + UNDER_WAY, weights=True)
+    runs.end(run, "finished", test_accuracy=0.9, test_loss=0.3, seconds=2.5)
+    before = runs.get(run).spec.epochs
+    app = visit("builder", run=run)
+    app.number_input(key="more").set_value(3).run()
+    app.button(key="train_more").click().run()
+    assert (runs.get(run).status, runs.get(run).spec.epochs) == ("queued", before + 3)
+    assert query(app)["epochs"] == str(before + 3)
 
 
 def test_a_finished_run_says_how_good_it_is_and_leads_to_drawing(visit, make, runs):

@@ -1,0 +1,191 @@
+"""The form of a design: from the controls on the page to a RunSpec."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from mnist_core.spec import (
+    ACTIVATIONS,
+    INITIALIZERS,
+    KEEPS,
+    LIMITS,
+    LOSSES,
+    OPTIMIZERS,
+    SCHEDULES,
+    VALIDATIONS,
+    Layer,
+    RunSpec,
+)
+from pages import _ui
+
+RATES = [m * 10.0**e for e in range(-6, 1) for m in (1, 2, 5)] + [10.0]
+BATCHES = [2**i for i in range(11)]
+PENALTIES = [0.0, 1e-6, 1e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 1e-1]
+
+
+def key(name: str) -> str:
+    """The widget key of a design choice; they share a prefix so that a new design resets all."""
+    return f"design.{name}"
+
+
+def seeded(name: str, value) -> str:
+    return _ui.seed_widget(key(name), value)
+
+
+def among(options: list, value) -> list:
+    """The options with `value`, which a link may have brought, in its place among them."""
+    near = next((x for x in options if abs(x - value) <= 1e-9 * abs(value)), None)
+    return options if near is not None else sorted([*options, value])
+
+
+def exact(options: list, value):
+    """The option that stands for `value`: sums like 5 · 10⁻³ have another last bit than 0.005."""
+    return min(options, key=lambda x: abs(x - value))
+
+
+
+def layers_form(spec: RunSpec) -> tuple[Layer, ...]:
+    """How many hidden layers, and each of them."""
+    low, high = (int(x) for x in LIMITS["layers"])
+    count = st.slider("Hidden layers", low, high, key=seeded("count", len(spec.layers)))
+    layers = []
+    for i in range(count):
+        known = spec.layers[min(i, len(spec.layers) - 1)]
+        layers.append(layer_form(i, known, count))
+    return tuple(layers)
+
+
+def layer_form(i: int, layer: Layer, count: int) -> Layer:
+    """One hidden layer in a frame of its own."""
+    low, high = (int(x) for x in LIMITS["units"])
+    with st.container(border=True, key=f"layer_{i}"):
+        units = st.slider(f"Layer {i + 1}: units", low, high, step=8,
+                          key=seeded(f"units.{i}", layer.units))  # fmt: skip
+        left, right = st.columns(2, vertical_alignment="bottom")
+        activation = left.selectbox(
+            "Activation", list(ACTIVATIONS), format_func=lambda a: ACTIVATIONS[a].label,
+            key=seeded(f"activation.{i}", layer.activation), filter_mode=None,
+            help="\n\n".join(f"**{c.label}**: {c.says}" for c in ACTIVATIONS.values()),
+        )  # fmt: skip
+        norm = right.toggle(
+            "Batch norm", key=seeded(f"norm.{i}", layer.batch_norm),
+            help="Brings each unit to mean 0 and deviation 1 over the batch, then lets it learn "
+            "its own scale and shift.",
+        )  # fmt: skip
+        dropout = st.slider(
+            "Dropout", 0.0, LIMITS["dropout"].high, step=0.05,
+            key=seeded(f"dropout.{i}", float(layer.dropout)),
+            help="The share of units that is silenced at random in each training step.",
+        )  # fmt: skip
+        made = Layer(units, activation, norm, tidy(dropout))
+        if count > 1:
+            st.button("Apply to all layers", key=f"apply_{i}", type="tertiary",
+                      icon=":material/content_copy:", on_click=apply_to_all,
+                      args=(made, count))  # fmt: skip
+    return made
+
+
+def apply_to_all(layer: Layer, count: int) -> None:
+    """Give every layer the same settings."""
+    for i in range(count):
+        _ui.set_widget(key(f"units.{i}"), layer.units)
+        _ui.set_widget(key(f"activation.{i}"), layer.activation)
+        _ui.set_widget(key(f"norm.{i}"), layer.batch_norm)
+        _ui.set_widget(key(f"dropout.{i}"), layer.dropout)
+
+
+def usual_rate() -> None:
+    """A new optimizer comes with its own usual learning rate."""
+    rate = OPTIMIZERS[_ui.widget(key("optimizer"))].learning_rate
+    _ui.set_widget(key("rate"), exact(RATES, rate))
+
+
+def tidy(number: float) -> float:
+    """The number without the last bits that 5 · 10⁻³ and 3 · 0.05 leave; a link's own is kept."""
+    short = float(f"{number:.6g}")
+    return short if abs(short - number) <= 1e-12 * abs(number) else number
+
+
+def plain(number: float) -> str:
+    """A small number without an exponent."""
+    return f"{number:.8f}".rstrip("0").rstrip(".")
+
+
+def training_form(spec: RunSpec, layers: tuple[Layer, ...]) -> RunSpec:
+    """Optimizer, batches, epochs, validation and seed."""
+    optimizer = st.selectbox(
+        "Optimizer", list(OPTIMIZERS), format_func=lambda o: OPTIMIZERS[o].label, filter_mode=None,
+        key=seeded("optimizer", spec.optimizer), on_change=usual_rate,
+    )  # fmt: skip
+    st.caption(OPTIMIZERS[optimizer].says)
+    rates, sizes = among(RATES, spec.learning_rate), among(BATCHES, spec.batch_size)
+    rate = st.select_slider("Learning rate", rates, format_func=plain,
+                            key=seeded("rate", exact(rates, spec.learning_rate)))  # fmt: skip
+    batch = st.select_slider("Batch size", sizes, key=seeded("batch", spec.batch_size))
+    epochs = st.slider("Epochs", *map(int, LIMITS["epochs"]), key=seeded("epochs", spec.epochs))
+    validation = st.radio(
+        "Validate on", list(VALIDATIONS), format_func=lambda v: VALIDATIONS[v].label,
+        key=seeded("validation", spec.validation), horizontal=True,
+    )  # fmt: skip
+    share = spec.validation_share
+    if validation == "share":
+        share = st.slider("Share kept for validation", *LIMITS["validation_share"], step=0.05,
+                          key=seeded("share", share), format="percent")  # fmt: skip
+        st.caption(VALIDATIONS[validation].says)
+    seed = st.number_input(
+        "Seed", *map(int, LIMITS["seed"]), key=seeded("seed", spec.seed),
+        help="Decides the initial weights, the order of the images and what dropout drops: the "
+        "same seed gives the same run.",
+    )  # fmt: skip
+    return RunSpec(layers, optimizer, tidy(rate), batch, epochs, validation,
+                   tidy(share), seed, **finer_points(spec))  # fmt: skip
+
+
+def finer_points(spec: RunSpec) -> dict:
+    """What a first design can leave as it is."""
+    with st.expander("Finer points"):
+        schedule = chosen("Learning rate over time", "schedule", SCHEDULES, spec.schedule)
+        initializer = chosen("Initial weights", "initializer", INITIALIZERS, spec.initializer)
+        penalties = among(PENALTIES, spec.l2)
+        l2 = st.select_slider("L2 penalty on the kernels", penalties, format_func=plain,
+                              key=seeded("l2", exact(penalties, spec.l2)))  # fmt: skip
+        loss = chosen("Cross-entropy", "loss", LOSSES, spec.loss)
+        smoothing = 0.0
+        if loss == "categorical":
+            smoothing = st.slider(
+                "Label smoothing", *LIMITS["label_smoothing"], step=0.05,
+                key=seeded("smoothing", float(spec.label_smoothing)),
+                help="This share of the label is spread over all ten digits.",
+            )  # fmt: skip
+        keep = chosen("Keep the weights of", "keep", KEEPS, spec.keep)
+        patience = st.slider(
+            "Patience in epochs", *map(int, LIMITS["patience"]),
+            key=seeded("patience", spec.patience),
+            help="End early after so many epochs without a better one. 0 never ends early.",
+        )  # fmt: skip
+    return {
+        "schedule": schedule, "initializer": initializer, "l2": tidy(l2), "loss": loss,
+        "label_smoothing": tidy(smoothing), "keep": keep, "patience": patience,
+    }  # fmt: skip
+
+
+def chosen(label: str, name: str, table: dict, value: str) -> str:
+    """A choice from one of the design's tables, with what the choice means under it."""
+    choice = st.selectbox(label, list(table), format_func=lambda x: table[x].label,
+                          filter_mode=None, key=seeded(name, value))  # fmt: skip
+    st.caption(table[choice].says)
+    return choice
+
+
+def form(spec: RunSpec) -> RunSpec:
+    """All controls, showing `spec` at first, and the design that they say now."""
+    st.subheader("Network", anchor=False)
+    layers = layers_form(spec)
+    st.subheader("Training", anchor=False)
+    return training_form(spec, layers)
+
+
+def load(spec: RunSpec) -> None:
+    """Bring another design into the controls, in a callback."""
+    _ui.drop_widgets("design.")
+    _ui.state().spec = spec
