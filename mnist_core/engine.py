@@ -13,6 +13,9 @@ import os
 # Both are needed to silence TensorFlow's start-up notes, and only count before its import.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+# Matrix products this small gain nothing from a second thread, but wait for it when another process
+# has the core; so the other core is left to the page.
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
 
 import tempfile
 from collections import OrderedDict
