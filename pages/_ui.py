@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import secrets
+import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -219,6 +221,17 @@ def service() -> Service:
     """The one gate to training, started with the first visitor."""
     scheduler = os.environ.get("MNIST_LAB_SCHEDULER") or None
     return Service(runs(), data().source, scheduler).start()
+
+
+# Begun when the server first runs any page, so that reading overlaps with importing the rest.
+threading.Thread(target=dataset.prefetch, name="prefetch", daemon=True).start()
+
+
+@st.cache_resource(show_spinner=False)
+def digits_first() -> None:
+    """Once per server, leave the processor to the first visitor's browser for a moment, so that the
+    digits above show before the statistics below are begun."""
+    time.sleep(0.4)
 
 
 def data() -> dataset.Mnist:

@@ -144,6 +144,7 @@ def images_of_pixels() -> None:
 
 choice, indices = filters()
 browse(choice, indices)
+_ui.digits_first()
 
 st.header("What the pixels say", divider="gray")
 array_table()
