@@ -116,7 +116,11 @@ class Limit(NamedTuple):
 
 
 LIMITS: dict[str, Limit] = {
-    "layers": Limit(1, 6),
+    "layers": Limit(0, 6),
+    "convolutions": Limit(0, 3),
+    "filters": Limit(4, 64),
+    "kernel": Limit(1, 7),
+    "pool": Limit(1, 3),
     "units": Limit(8, 1024),
     "dropout": Limit(0.0, 0.9),
     "learning_rate": Limit(1e-6, 10.0),
@@ -128,10 +132,66 @@ LIMITS: dict[str, Limit] = {
     "patience": Limit(0, 20),
     "seed": Limit(0, 2**31 - 1),
     "parameters": Limit(1, 4_000_000),
+    "multiplications": Limit(1, 20_000_000),
+    "shift": Limit(0.0, 6.0),
+    "rotation": Limit(0.0, 45.0),
+    "zoom": Limit(0.0, 0.5),
+    "shear": Limit(0.0, 45.0),
+    "elastic": Limit(0.0, 4.0),
+    "pen": Limit(0.0, 1.0),
 }
 IMAGE_SHAPE = (28, 28)
 CLASSES = 10
 
+
+@dataclass(frozen=True)
+class Conv:
+    """A convolution block: Conv2D (no padding, stride 1) with its activation, then batch
+    normalisation, then max-pooling over `pool` × `pool` pixels (1: none), then dropout."""
+
+    filters: int = 32
+    kernel: int = 3
+    activation: str = "relu"
+    batch_norm: bool = False
+    pool: int = 2
+    dropout: float = 0.0
+
+
+class Distortion(NamedTuple):
+    """One way to distort a training image: its name, its unit, one sentence on what it does."""
+
+    label: str
+    unit: str
+    says: str
+
+
+AUGMENTATIONS: dict[str, Distortion] = {
+    "shift": Distortion("Shift", "pixels", "Moves the digit, at most so far in each direction."),
+    "rotation": Distortion("Rotation", "degrees", "Turns it about its middle, either way."),
+    "zoom": Distortion("Zoom", "share", "Enlarges or shrinks it by up to this share."),
+    "shear": Distortion("Shear", "degrees", "Leans it like a slanted hand, either way."),
+    "elastic": Distortion("Elastic", "pixels", "Bends it like rubber, typically by so much."),
+    "pen": Distortion("Pen width", "pixels", "Makes strokes thicker or thinner, on each side."),
+}
+
+
+@dataclass(frozen=True)
+class Augment:
+    """How far each image of a batch may be distorted, drawn anew each time it is shown; 0 is not
+    at all. The fields are the keys of AUGMENTATIONS, in their units."""
+
+    shift: float = 0.0
+    rotation: float = 0.0
+    zoom: float = 0.0
+    shear: float = 0.0
+    elastic: float = 0.0
+    pen: float = 0.0
+
+    def __bool__(self) -> bool:
+        return self != NO_AUGMENT
+
+
+NO_AUGMENT = Augment()
 
 @dataclass(frozen=True)
 class Layer:

@@ -147,7 +147,9 @@ class Program:
         self.optimizer.build(self.model.trainable_variables)
         self._fresh_optimizer = [v.numpy() for v in self.optimizer.variables]
         self._loss = loss(spec)
-        self.chunk = tf.function(self._chunk, jit_compile=True, autograph=False)
+        # XLA's convolutions are many times slower on a CPU than TensorFlow's own.
+        fused = not spec.convolutions
+        self.chunk = tf.function(self._chunk, jit_compile=fused, autograph=False)
         self._totals = tf.function(self._evaluate, autograph=False)
 
     def reset(self, spec: RunSpec) -> None:
@@ -289,7 +291,8 @@ def _program(spec: RunSpec) -> Program:
     """The compiled program of a design, kept for the next run that changes only what is not
     compiled: learning rate, schedule, epochs, seed, initial values, what is kept. A process trains
     one run at a time, so sharing it is safe."""
-    key = (spec.layers, spec.optimizer, spec.batch_size, spec.l2, spec.loss, spec.label_smoothing)
+    key = (spec.convolutions, spec.layers, spec.augment, spec.optimizer, spec.batch_size, spec.l2,
+           spec.loss, spec.label_smoothing)  # fmt: skip
     program = _programs.pop(key, None) or Program(spec)
     _programs[key] = program
     if len(_programs) > PROGRAMS_KEPT:

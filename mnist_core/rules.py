@@ -7,7 +7,9 @@ from typing import Any
 
 from .choices import (
     ACTIVATIONS,
+    AUGMENTATIONS,
     CLASSES,
+    IMAGE_SHAPE,
     INITIALIZERS,
     KEEPS,
     LIMITS,
@@ -15,6 +17,8 @@ from .choices import (
     OPTIMIZERS,
     SCHEDULES,
     VALIDATIONS,
+    Augment,
+    Conv,
     Layer,
 )
 
@@ -49,9 +53,11 @@ def _impossible(spec: Any) -> Iterator[Problem]:
         return
     if len(spec.layers) not in LIMITS["layers"]:
         low, high = LIMITS["layers"]
-        yield Problem(f"The network needs {low} to {high} hidden layers, not {len(spec.layers)}.")
+        yield Problem(f"The network takes {low} to {high} hidden layers, not {len(spec.layers)}.")
     for i, layer in enumerate(spec.layers, 1):
         yield from _impossible_layer(i, layer)
+    yield from _impossible_convolutions(spec.convolutions)
+    yield from _impossible_augmentation(spec.augment)
     for name, (words, table) in _CHOICES.items():
         value = getattr(spec, name)
         if value not in table:
@@ -101,15 +107,62 @@ def _impossible_layer(i: int, layer: Layer) -> Iterator[Problem]:
         yield Problem(f"Layer {i}: dropout must be from 0 to 0.9, the share of units left out.")
 
 
+def _impossible_convolutions(blocks: object) -> Iterator[Problem]:
+    if not isinstance(blocks, tuple) or not all(isinstance(x, Conv) for x in blocks):
+        yield Problem("The convolutions must be a tuple of Conv.")
+        return
+    if len(blocks) not in LIMITS["convolutions"]:
+        low, high = LIMITS["convolutions"]
+        yield Problem(f"The network takes {low} to {high} convolution blocks, not {len(blocks)}.")
+    side = IMAGE_SHAPE[0]
+    for i, block in enumerate(blocks, 1):
+        wrong = list(_impossible_convolution(i, block))
+        yield from wrong
+        if wrong:
+            return
+        left = (side - block.kernel + 1) // block.pool
+        if left < 1:
+            yield Problem(
+                f"Convolution {i} finds only {side} × {side} pixels left of the image: that is too "
+                f"little for a kernel of {block.kernel} and pooling of {block.pool}; make the "
+                "kernels or the pooling smaller."
+            )
+            return
+        side = left
+
+
+def _impossible_convolution(i: int, block: Conv) -> Iterator[Problem]:
+    for name, words in (("filters", "filters"), ("kernel", "pixels in its kernel's side"),
+                        ("pool", "pixels in its pooling's side")):  # fmt: skip
+        if not _whole(getattr(block, name), name):
+            low, high = LIMITS[name]
+            yield Problem(f"Convolution {i} must have a whole number of {words}, {low} to {high}.")
+    if block.activation not in ACTIVATIONS:
+        yield Problem(f"Convolution {i}: there is no activation {block.activation!r}; choose "
+                      f"{', '.join(ACTIVATIONS)}.")
+    if not isinstance(block.batch_norm, bool):
+        yield Problem(f"Convolution {i}: batch normalisation must be True or False.")
+    if block.dropout not in LIMITS["dropout"]:
+        yield Problem(f"Convolution {i}: dropout must be from 0 to 0.9, the share left out.")
+
+
+def _impossible_augmentation(augment: object) -> Iterator[Problem]:
+    if not isinstance(augment, Augment):
+        yield Problem("The augmentation must be an Augment.")
+        return
+    for name, given in AUGMENTATIONS.items():
+        if getattr(augment, name) not in LIMITS[name]:
+            low, high = LIMITS[name]
+            unit = "" if given.unit == "share" else f" {given.unit}"
+            yield Problem(f"{given.label} must be from {low:g} to {high:g}{unit}.")
+
+
 def _unwise(spec: Any) -> Iterator[Problem]:
     """What can be trained, or almost, but that its designer should hear about first."""
-    if spec.parameters not in LIMITS["parameters"]:
-        yield Problem(
-            f"This network has {spec.parameters:,} parameters; a shared host takes at most "
-            f"{LIMITS['parameters'].high:,}: use fewer or narrower layers."
-        )
-    norm = any(layer.batch_norm for layer in spec.layers)
-    if norm and spec.batch_size == 1:
+    yield from _too_large(spec)
+    norm = any(layer.batch_norm for layer in (*spec.convolutions, *spec.layers))
+    # Over a feature map each of its pixels counts, over a dense layer only the images.
+    if any(layer.batch_norm for layer in spec.layers) and spec.batch_size == 1:
         yield Problem(
             "Batch normalisation needs a batch of at least 2: over a single image every value "
             "equals its own mean, and the layer puts out zeros."
@@ -134,6 +187,20 @@ def _unwise(spec: Any) -> Iterator[Problem]:
         )
     if spec.validation == "test":
         yield _advice(VALIDATIONS["test"].says)
+
+
+def _too_large(spec: Any) -> Iterator[Problem]:
+    if spec.parameters not in LIMITS["parameters"]:
+        yield Problem(
+            f"This network has {spec.parameters:,} parameters; a shared host takes at most "
+            f"{LIMITS['parameters'].high:,}: use fewer or narrower layers."
+        )
+    if spec.multiplications not in LIMITS["multiplications"]:
+        yield Problem(
+            f"This network multiplies {spec.multiplications:,} times for one image; a shared host "
+            f"takes at most {LIMITS['multiplications'].high:,}: use fewer filters, smaller kernels "
+            "or more pooling."
+        )
 
 
 def _unwise_rate(spec: Any) -> Iterator[Problem]:

@@ -16,15 +16,19 @@ from typing import Any, Literal, NamedTuple
 from . import rules
 from .choices import (
     ACTIVATIONS,
+    AUGMENTATIONS,
     CLASSES,
     IMAGE_SHAPE,
     INITIALIZERS,
     KEEPS,
     LIMITS,
     LOSSES,
+    NO_AUGMENT,
     OPTIMIZERS,
     SCHEDULES,
     VALIDATIONS,
+    Augment,
+    Conv,
     Layer,
     Limit,
 )
@@ -32,6 +36,7 @@ from .rules import Problem
 
 __all__ = [
     "ACTIVATIONS",
+    "AUGMENTATIONS",
     "CLASSES",
     "IMAGE_SHAPE",
     "INITIALIZERS",
@@ -44,7 +49,9 @@ __all__ = [
     "SCHEDULES",
     "VALIDATIONS",
     "VERSION",
+    "Augment",
     "Block",
+    "Conv",
     "Layer",
     "Limit",
     "Problem",
@@ -61,7 +68,8 @@ class Block(NamedTuple):
     """One Keras layer of the stack.
 
     `output` is its shape without the batch; `trainable` and `fixed` count its parameters (the
-    moving averages of batch normalisation are fixed: kept, but not trained).
+    moving averages of batch normalisation are fixed: kept, but not trained). `multiplications`
+    are those of its matrix products for one image.
     """
 
     kind: str
@@ -70,6 +78,7 @@ class Block(NamedTuple):
     output: tuple[int, ...]
     trainable: int = 0
     fixed: int = 0
+    multiplications: int = 0
 
 
 class L2(NamedTuple):
@@ -104,19 +113,24 @@ class RunSpec:
     label_smoothing: float = 0.0
     keep: Literal["last", "val_accuracy", "val_loss"] = "last"
     patience: int = 0
+    convolutions: tuple[Conv, ...] = ()
+    augment: Augment = NO_AUGMENT
 
     def stack(self) -> tuple[Block, ...]:
         """The Keras layers from the uint8 image (28, 28) to the ten logits, in order."""
-        blocks = [
-            Block("Rescaling", "rescaling", {"scale": 1 / 255}, IMAGE_SHAPE),
-            Block("Flatten", "flatten", {}, (math.prod(IMAGE_SHAPE),)),
-        ]
-        width = math.prod(IMAGE_SHAPE)
+        blocks = [Block("Rescaling", "rescaling", {"scale": 1 / 255}, IMAGE_SHAPE)]
+        if self.convolutions:
+            shape = (*IMAGE_SHAPE, 1)
+            blocks.append(Block("Reshape", "reshape", {"target_shape": shape}, shape))
+        for i, layer in enumerate(self.convolutions, 1):
+            blocks.extend(_convolution(i, layer, blocks[-1].output, self._kernel))
+        width = math.prod(blocks[-1].output)
+        blocks.append(Block("Flatten", "flatten", {}, (width,)))
         for i, layer in enumerate(self.layers, 1):
             blocks.extend(_hidden(i, layer, width, self._kernel))
             width = layer.units
         arguments = {"units": CLASSES, **self._kernel}
-        blocks.append(Block("Dense", "logits", arguments, (CLASSES,), (width + 1) * CLASSES))
+        blocks.append(_dense("logits", arguments, width))
         return tuple(blocks)
 
     @property
@@ -133,6 +147,11 @@ class RunSpec:
     def parameters(self) -> int:
         """Trainable and fixed parameters of the whole network."""
         return sum(block.trainable + block.fixed for block in self.stack())
+
+    @property
+    def multiplications(self) -> int:
+        """Multiplications of the matrix products for one image, forward."""
+        return sum(block.multiplications for block in self.stack())
 
     def problems(self) -> tuple[Problem, ...]:
         """What is impossible (`blocking`) or unwise about this design, a sentence each.
@@ -179,28 +198,64 @@ class RunSpec:
         return spec
 
 
-def _hidden(i: int, layer: Layer, width: int, kernel: dict[str, Any]) -> list[Block]:
-    shape = (layer.units,)
-    dense = {"units": layer.units, "activation": layer.activation, **kernel}
-    blocks = [Block("Dense", f"dense_{i}", dense, shape, (width + 1) * layer.units)]
+def _convolution(
+    i: int, layer: Conv, shape: tuple[int, ...], kernel: dict[str, Any]
+) -> list[Block]:
+    side, size = shape[0] - layer.kernel + 1, layer.kernel
+    weights = size * size * shape[2] * layer.filters
+    given = {"filters": layer.filters, "kernel_size": size, "activation": layer.activation}
+    shape = (side, side, layer.filters)
+    blocks = [Block("Conv2D", f"conv_{i}", given | kernel, shape, weights + layer.filters,
+                    multiplications=side * side * weights)]  # fmt: skip
     if layer.batch_norm:
-        two = 2 * layer.units
-        blocks.append(Block("BatchNormalization", f"batch_norm_{i}", {}, shape, two, two))
+        blocks.append(_normalisation(f"conv_norm_{i}", shape))
+    if layer.pool > 1:
+        shape = (side // layer.pool, side // layer.pool, layer.filters)
+        blocks.append(Block("MaxPooling2D", f"pool_{i}", {"pool_size": layer.pool}, shape))
+    if layer.dropout:
+        blocks.append(Block("Dropout", f"conv_dropout_{i}", {"rate": layer.dropout}, shape))
+    return blocks
+
+
+def _hidden(i: int, layer: Layer, width: int, kernel: dict[str, Any]) -> list[Block]:
+    given = {"units": layer.units, "activation": layer.activation, **kernel}
+    blocks = [_dense(f"dense_{i}", given, width)]
+    shape = blocks[0].output
+    if layer.batch_norm:
+        blocks.append(_normalisation(f"batch_norm_{i}", shape))
     if layer.dropout:
         blocks.append(Block("Dropout", f"dropout_{i}", {"rate": layer.dropout}, shape))
     return blocks
 
 
-# The URL form. A layer is written as 128-relu-bn-d0.2, layers are joined by "~": both separators
-# need no escaping in a URL. The version changes whenever a default or a meaning does.
+def _dense(name: str, given: dict[str, Any], width: int) -> Block:
+    units = given["units"]
+    return Block("Dense", name, given, (units,), (width + 1) * units, multiplications=width * units)
+
+
+def _normalisation(name: str, shape: tuple[int, ...]) -> Block:
+    return Block("BatchNormalization", name, {}, shape, 2 * shape[-1], 2 * shape[-1])
+
+
+# The URL form. A layer is written as 128-relu-bn-d0.2, a convolution as 32-k3-relu-bn-p2-d0.2, the
+# augmentation as shift2-rotation10; layers are joined by "~". None of it needs escaping in a URL.
+# The version changes whenever a default or a meaning does.
 VERSION = "1"
 _LAYER = re.compile(
     r"(?P<units>\d{1,5})-(?P<activation>[a-z_]+)(?P<bn>-bn)?(?:-d(?P<drop>[\d.e-]+))?"
 )
 
 
+_NO_LAYERS = "none"
+_CONV = re.compile(
+    r"(?P<filters>\d{1,3})-k(?P<kernel>\d)-(?P<activation>[a-z_]+)(?P<bn>-bn)?-p(?P<pool>\d)"
+    r"(?:-d(?P<drop>[\d.e-]+))?"
+)
+_DISTORTION = re.compile(r"(?P<name>[a-z]+)(?P<most>\d[\d.]*(?:e-\d+)?)")
+
+
 def _write_layers(layers: tuple[Layer, ...]) -> str:
-    return "~".join(
+    return _NO_LAYERS if not layers else "~".join(
         f"{x.units}-{x.activation}{'-bn' * x.batch_norm}"
         f"{f'-d{_write_number(x.dropout)}' if x.dropout else ''}"
         for x in layers
@@ -212,6 +267,8 @@ def _write_number(value: float) -> str:
 
 
 def _read_layers(text: str) -> tuple[Layer, ...]:
+    if text == _NO_LAYERS:
+        return ()
     layers = []
     for part in text.split("~"):
         match = _LAYER.fullmatch(part)
@@ -220,6 +277,41 @@ def _read_layers(text: str) -> tuple[Layer, ...]:
         dropout = float(match["drop"] or 0.0)
         layers.append(Layer(int(match["units"]), match["activation"], bool(match["bn"]), dropout))
     return tuple(layers)
+
+
+def _write_convolutions(blocks: tuple[Conv, ...]) -> str:
+    return "~".join(
+        f"{x.filters}-k{x.kernel}-{x.activation}{'-bn' * x.batch_norm}-p{x.pool}"
+        f"{f'-d{_write_number(x.dropout)}' if x.dropout else ''}"
+        for x in blocks
+    )
+
+
+def _read_convolutions(text: str) -> tuple[Conv, ...]:
+    blocks = []
+    for part in text.split("~"):
+        match = _CONV.fullmatch(part)
+        if not match:
+            raise ValueError(part)
+        filters, kernel, pool = (int(match[name]) for name in ("filters", "kernel", "pool"))
+        dropout = float(match["drop"] or 0.0)
+        blocks.append(Conv(filters, kernel, match["activation"], bool(match["bn"]), pool, dropout))
+    return tuple(blocks)
+
+
+def _write_augment(augment: Augment) -> str:
+    given = {name: getattr(augment, name) for name in AUGMENTATIONS}
+    return "-".join(f"{name}{_write_number(most)}" for name, most in given.items() if most)
+
+
+def _read_augment(text: str) -> Augment:
+    given = {}
+    for part in re.split(r"-(?=[a-z])", text):
+        match = _DISTORTION.fullmatch(part)
+        if not match or match["name"] in given:
+            raise ValueError(part)
+        given[match["name"]] = float(match["most"])
+    return Augment(**given)
 
 
 def _read_whole(text: str) -> int:
@@ -244,6 +336,8 @@ _QUERY: dict[str, tuple[str, Any, Any]] = {
     "smooth": ("label_smoothing", _write_number, float),
     "keep": ("keep", str, str),
     "patience": ("patience", str, _read_whole),
+    "conv": ("convolutions", _write_convolutions, _read_convolutions),
+    "aug": ("augment", _write_augment, _read_augment),
 }
 QUERY_KEYS = frozenset({"v", *_QUERY})
 _DEFAULT = RunSpec()

@@ -50,7 +50,7 @@ def layers_form(spec: RunSpec) -> tuple[Layer, ...]:
     count = st.slider("Hidden layers", low, high, key=seeded("count", len(spec.layers)))
     layers = []
     for i in range(count):
-        known = spec.layers[min(i, len(spec.layers) - 1)]
+        known = spec.layers[min(i, len(spec.layers) - 1)] if spec.layers else Layer()
         layers.append(layer_form(i, known, count))
     return tuple(layers)
 
@@ -137,8 +137,9 @@ def training_form(spec: RunSpec, layers: tuple[Layer, ...]) -> RunSpec:
         help="Decides the initial weights, the order of the images and what dropout drops: the "
         "same seed gives the same run.",
     )  # fmt: skip
-    return RunSpec(layers, optimizer, tidy(rate), batch, epochs, validation,
-                   tidy(share), seed, **finer_points(spec))  # fmt: skip
+    return RunSpec(layers, optimizer, tidy(rate), batch, epochs, validation, tidy(share), seed,
+                   convolutions=spec.convolutions, augment=spec.augment,
+                   **finer_points(spec))  # fmt: skip
 
 
 def finer_points(spec: RunSpec) -> dict:

@@ -11,6 +11,7 @@ import pytest
 from mnist_core import network, schedules
 from mnist_core.spec import (
     ACTIVATIONS,
+    AUGMENTATIONS,
     INITIALIZERS,
     KEEPS,
     L2,
@@ -21,6 +22,8 @@ from mnist_core.spec import (
     SCHEDULES,
     VALIDATIONS,
     VERSION,
+    Augment,
+    Conv,
     Layer,
     Limit,
     RunSpec,
@@ -38,10 +41,15 @@ def with_layer(**values):
     return RunSpec(layers=(Layer(**values),))
 
 
+def conv(*blocks):
+    return RunSpec(convolutions=blocks)
+
+
 # ------------------------------------------------------------------------------- tables
 
 
-TABLES = [ACTIVATIONS, OPTIMIZERS, VALIDATIONS, INITIALIZERS, LOSSES, SCHEDULES, KEEPS]
+TABLES = [ACTIVATIONS, OPTIMIZERS, VALIDATIONS, INITIALIZERS, LOSSES, SCHEDULES, KEEPS,
+          AUGMENTATIONS]  # fmt: skip
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -55,6 +63,12 @@ def test_the_numpy_side_knows_the_same_choices():
     assert set(network.ACTIVATIONS) == set(ACTIVATIONS)
     assert set(network.INITIALIZERS) == set(INITIALIZERS)
     assert set(schedules._SCHEDULES) == set(SCHEDULES)
+
+
+def test_every_distortion_is_a_field_with_a_limit_and_off_at_first():
+    assert list(AUGMENTATIONS) == [field.name for field in dataclasses.fields(Augment)]
+    assert all(LIMITS[name].low == getattr(Augment(), name) == 0 for name in AUGMENTATIONS)
+    assert not Augment() and all(Augment(**{name: 0.5}) for name in AUGMENTATIONS)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -92,6 +106,24 @@ def test_the_stack_of_the_tutorial_network():
     assert spec.parameters == 435_658
 
 
+def test_the_stack_of_a_convolutional_network():
+    blocks = Conv(32), Conv(64, batch_norm=True, pool=1, dropout=0.25)
+    spec = RunSpec(layers=(), convolutions=blocks)
+    assert [(b.kind, b.name, b.output, b.trainable, b.multiplications) for b in spec.stack()] == [
+        ("Rescaling", "rescaling", (28, 28), 0, 0),
+        ("Reshape", "reshape", (28, 28, 1), 0, 0),
+        ("Conv2D", "conv_1", (26, 26, 32), 320, 26 * 26 * 9 * 32),
+        ("MaxPooling2D", "pool_1", (13, 13, 32), 0, 0),
+        ("Conv2D", "conv_2", (11, 11, 64), 18_496, 11 * 11 * 9 * 32 * 64),
+        ("BatchNormalization", "conv_norm_2", (11, 11, 64), 128, 0),
+        ("Dropout", "conv_dropout_2", (11, 11, 64), 0, 0),
+        ("Flatten", "flatten", (7744,), 0, 0),
+        ("Dense", "logits", (10,), 77_450, 77_440),
+    ]
+    assert spec.parameters == 320 + 18_496 + 2 * 128 + 77_450
+    assert spec.multiplications == 26 * 26 * 288 + 11 * 11 * 18_432 + 77_440
+
+
 def test_parameters_are_what_arithmetic_says(random_spec):
     rng = np.random.default_rng(1)
     for _ in range(100):
@@ -120,7 +152,6 @@ def test_block_names_are_unique(random_spec):
 # ------------------------------------------------------------------------------- problems
 
 IMPOSSIBLE = {
-    "no layer": (RunSpec(layers=()), "1 to 6 hidden layers, not 0"),
     "seven layers": (RunSpec(layers=(Layer(8),) * 7), "not 7"),
     "layers in a list": (RunSpec(layers=[Layer()]), "tuple of Layer"),
     "a layer that is none": (RunSpec(layers=(128,)), "tuple of Layer"),
@@ -168,6 +199,28 @@ IMPOSSIBLE = {
     "patience not whole": (RunSpec(patience=2.0), "patience"),
     "too many parameters": (RunSpec(layers=(Layer(1024),) * 5), "at most 4,000,000"),
     "batch norm of one image": (RunSpec(batch_size=1), "batch of at least 2"),
+}
+
+IMPOSSIBLE |= {
+    "four convolutions": (conv(*[Conv(8, pool=1)] * 4), "0 to 3 convolution blocks, not 4"),
+    "convolutions in a list": (RunSpec(convolutions=[Conv()]), "tuple of Conv"),
+    "too few filters": (conv(Conv(3)), "whole number of filters, 4 to 64"),
+    "too many filters": (conv(Conv(65)), "whole number of filters, 4 to 64"),
+    "kernel too large": (conv(Conv(8, 8)), "pixels in its kernel's side, 1 to 7"),
+    "kernel not whole": (conv(Conv(8, 3.0)), "pixels in its kernel's side"),
+    "pool of nothing": (conv(Conv(8, pool=0)), "pixels in its pooling's side, 1 to 3"),
+    "unknown activation of a convolution": (conv(Conv(8, activation="gelu")), "'gelu'"),
+    "batch norm of a convolution no bool": (conv(Conv(8, batch_norm=1)), "True or False"),
+    "dropout of a whole feature map": (conv(Conv(8, dropout=1.0)), "from 0 to 0.9"),
+    "nothing left to convolve": (conv(*[Conv(8, 7, pool=3)] * 2), "only 7 × 7 pixels left"),
+    "too much arithmetic": (conv(Conv(64, pool=1), Conv(64, 5)), "multiplies 50,"),
+    "augmentation a dict": (RunSpec(augment={"shift": 1}), "must be an Augment"),
+    **{
+        f"too much {name}": (RunSpec(augment=Augment(**{name: LIMITS[name].high * 1.01})), label)
+        for name, (label, _, _) in AUGMENTATIONS.items()
+    },
+    "rotation nan": (RunSpec(augment=Augment(rotation=math.nan)), "from 0 to 45 degrees"),
+    "shift backwards": (RunSpec(augment=Augment(shift=-1.0)), "from 0 to 6 pixels"),
 }
 
 UNWISE = {
@@ -290,6 +343,28 @@ def test_from_query_leaves_the_link_as_it_was():
     assert link == {"v": VERSION, "epochs": "3"}
 
 
+def test_any_convolutions_and_distortions_survive_their_link():
+    rng = np.random.default_rng(5)
+    for _ in range(200):
+        blocks = tuple(
+            Conv(int(rng.integers(4, 65)), int(rng.integers(1, 4)),
+                 str(rng.choice(list(ACTIVATIONS))), bool(rng.integers(2)),
+                 int(rng.integers(1, 3)), float(rng.choice([0, 0.25, rng.uniform(0, 0.9)])))
+            for _ in range(rng.integers(0, 3))
+        )  # fmt: skip
+        most = {name: float(rng.uniform(0, LIMITS[name].high) * rng.choice([0, 1e-5, 1]))
+                for name in AUGMENTATIONS}  # fmt: skip
+        spec = RunSpec(convolutions=blocks, layers=(), augment=Augment(**most))
+        if not any(problem.blocking for problem in spec.problems()):
+            query = spec.to_query()
+            assert RunSpec.from_query(query) == spec
+            assert all(re.fullmatch(r"[\w.~-]+", value, re.ASCII) for value in query.values())
+    spec = RunSpec((), convolutions=(Conv(), Conv(64, dropout=0.5)), augment=Augment(shift=2))
+    assert spec.to_query() == {
+        "v": VERSION, "net": "none", "conv": "32-k3-relu-p2~64-k3-relu-p2-d0.5", "aug": "shift2.0"
+    }  # fmt: skip
+
+
 REFUSED = {
     "unknown key": ({"epoch": "3"}, "unknown part 'epoch'"),
     "later version": ({"v": "2"}, "version '2'"),
@@ -316,6 +391,12 @@ REFUSED = {
     "L2 nan": ({"l2": "nan"}, "from 0 to 0.1"),
     "smoothing of a number": ({"smooth": "0.1"}, "needs the categorical loss"),
     "patience of minus one": ({"patience": "-1"}, "cannot be read"),
+    "half a convolution": ({"conv": "32-k3-relu"}, "cannot be read"),
+    "no convolution": ({"conv": ""}, "cannot be read"),
+    "unknown distortion": ({"aug": "blur2"}, "cannot be read"),
+    "the same distortion twice": ({"aug": "shift2-shift3"}, "cannot be read"),
+    "no distortion": ({"aug": ""}, "cannot be read"),
+    "too much rotation": ({"aug": "rotation90"}, "from 0 to 45 degrees"),
     "too wide": ({"net": "9999-relu"}, "units from 8 to 1,024"),
     "too deep": ({"net": "~".join(["64-relu"] * 7)}, "not 7"),
     "too large": ({"net": "~".join(["1024-relu"] * 6)}, "at most 4,000,000"),
@@ -333,7 +414,7 @@ def test_a_bad_link_is_refused_in_one_sentence(query, says):
 # ------------------------------------------------------------------------------- frozen
 
 
-@pytest.mark.parametrize("thing", [RunSpec(), Layer()])
+@pytest.mark.parametrize("thing", [RunSpec(), Layer(), Conv(), Augment()])
 def test_a_design_cannot_be_changed(thing):
     for field in dataclasses.fields(thing):
         with pytest.raises(dataclasses.FrozenInstanceError):
