@@ -31,6 +31,7 @@ def test_images_are_repeated_if_there_are_too_few(mnist):
     assert (labels[n:] == mnist.train.labels[:5]).all()
 
 
+@pytest.mark.slow
 def test_a_quick_run(monkeypatch):
     chosen = dict(list(bench.NETWORKS.items())[::3])
     monkeypatch.setattr(bench, "NETWORKS", chosen)

@@ -87,9 +87,10 @@ def test_what_the_readme_says_of_the_default_model_is_so():
 
 
 def test_numbers_of_the_design_limits_and_tables():
-    words = {7: "seven"}
+    words = {3: "three", 6: "six", 7: "seven"}
     assert f"{words[len(spec.OPTIMIZERS)]} optimizers" in README
-    assert (spec.LIMITS["layers"].low, spec.LIMITS["layers"].high) == (1, 6)
+    blocks = f"{words[spec.LIMITS['convolutions'].high]} convolution blocks"
+    assert f"Up to {blocks} and {words[spec.LIMITS['layers'].high]} dense layers" in README
 
 
 def test_every_requirement_is_pinned_and_says_what_it_is_for():
