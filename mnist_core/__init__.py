@@ -14,6 +14,7 @@ Designs
     export     the Keras script of a design
 Training
     engine     RunSpec -> Keras model -> compiled chunks -> events; the only TensorFlow
+    quiet      TensorFlow's start-up notes kept out of stderr
     loop       one run: its chunks, its epochs, what it is told and what it says
     control    a word with a running training: pause, step, stop, learning rate
     events     what a run says while it runs, and its form on the wire
@@ -29,4 +30,5 @@ Using a model
 The command line (python -m mnist_core)
     __main__   fetch, recipes, train, predict, bench
     bench      the engine side by side with plain Keras, in one run
+    bench_app  the app as a visitor meets it, timed in a browser
 """

@@ -71,7 +71,10 @@ def _parser() -> Parser:
                        help="an .npz or .keras file, or `default` for the one that comes along")
     added.add_argument("images", nargs="+", metavar="IMAGE", help="any image file")
     _json_option(added)
-    _json_option(command(bench, "Measure the engine side by side with plain Keras."))
+    added = command(bench, "Measure the engine side by side with plain Keras, and the app.")
+    added.add_argument("--plot", type=Path, metavar="FILE",
+                       help="write a .png picture of what an epoch costs; needs Chromium")
+    _json_option(added)
     return parser
 
 
@@ -299,9 +302,16 @@ def _keras_predictor(path: Path) -> Callable[[Any], Any]:
 
 
 def bench(given: argparse.Namespace) -> None:
-    from . import bench
+    from . import bench, bench_app, charts
 
-    result = bench.run(_say)
+    result = bench.run(_say) | {"costs": bench.costs(_say)}
+    try:
+        result["app"] = bench_app.run(_say)
+        if given.plot:
+            bench_app.picture(charts.epoch_costs(result["costs"]), given.plot)
+    except RuntimeError as error:
+        result["app"] = None
+        _say(f"The app itself is not timed. {error}")
     print(f"{result['cpu']}, {result['cores']} cores, peak {result['peak_gflops']:.0f} GFLOP/s; "
           f"milliseconds a step, median of {result['repeats']}")
     columns = {"engine": "engine_ms", "fit": "fit_ms", "tuned fit": "tuned_fit_ms",
@@ -310,8 +320,20 @@ def bench(given: argparse.Namespace) -> None:
     rows = [[row["name"], *(f"{row[key]:.2f}" for key in columns.values())]
             for row in result["networks"]]
     _table([("network", *columns), *rows], left=1)
+    _print_costs(result["costs"])
+    for words, value in (result["app"] or {}).items():
+        print(f"{words.replace('_', ' '):<26}{value:.3f}")
     if given.json:
         print(json.dumps(result))
+
+
+def _print_costs(rows: list[dict]) -> None:
+    print("\nseconds an epoch of 60,000 images, 784-256-256-10 at batch 128 unless it grows")
+    for grows in dict.fromkeys(row["grows"] for row in rows):
+        own = [row for row in rows if row["grows"] == grows]
+        _table([(grows, *(f"{row['value']}" for row in own)),
+                ("seconds", *(f"{row['seconds']:.2f}" for row in own))], left=1)  # fmt: skip
+    print()
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ are interleaved, so that a busy moment of the machine meets all of them, and med
 
 from __future__ import annotations
 
-import itertools
 import os
 import platform
 import time
@@ -18,18 +17,29 @@ from typing import Any
 import numpy as np
 
 from . import dataset, engine
-from .spec import Layer, RunSpec
+from .spec import Conv, Layer, RunSpec
 
 NETWORKS: dict[str, RunSpec] = {
     "784-128-BN-10, adam, 32": RunSpec((Layer(128, batch_norm=True),)),
     "784-128-64-10, adam, 32": RunSpec((Layer(128), Layer(64))),
     "784-512-512-10, dropout, adam, 128": RunSpec((Layer(512, dropout=0.2),) * 2, batch_size=128),
     "784-512-10, rmsprop, 128": RunSpec((Layer(512),), "rmsprop", batch_size=128),
+    "conv32-pool-conv64-pool-10, adam, 128": RunSpec(
+        (), convolutions=(Conv(32), Conv(64)), batch_size=128
+    ),
 }
+# One thing grows at a time, from the same network of two layers of 256.
+COSTS: dict[str, dict[int, RunSpec]] = {
+    "width": {n: RunSpec((Layer(n), Layer(n)), batch_size=128) for n in (64, 128, 256, 512, 1024)},
+    "depth": {n: RunSpec((Layer(256),) * n, batch_size=128) for n in (1, 2, 3, 4, 6)},
+    "batch": {n: RunSpec((Layer(256),) * 2, batch_size=n) for n in (16, 32, 64, 128, 256, 512)},
+}
+EPOCH = 60_000  # images
 CALL = 64  # steps in one call of the tuned `fit`
 # Whole calls at every batch size, and enough of them that what `fit` does once hardly counts.
 IMAGES, REPEATS = 4 * CALL * 128, 3
 QUICK_IMAGES, QUICK_REPEATS = CALL * 128, 1
+SHARE_OF_CONVOLUTIONS = 4  # they take so long that a part of the images is measure enough
 Progress = Callable[[str], None]
 
 
@@ -48,7 +58,7 @@ def run(progress: Progress | None = None, quick: bool = False) -> dict[str, Any]
     for name, spec in NETWORKS.items():
         if progress:
             progress(f"Measuring {name} …")
-        seconds[name] = _measure(_contenders(spec, images // spec.batch_size), repeats)
+        seconds[name] = _measure(_contenders(spec, _steps(spec, images)), repeats)
     peak = max(speed for times in seconds.values() for speed in times["peak"])
     return {
         "cpu": cpu(), "cores": os.cpu_count(), "peak_gflops": peak / 1e9, "repeats": repeats,
@@ -56,8 +66,29 @@ def run(progress: Progress | None = None, quick: bool = False) -> dict[str, Any]
     }  # fmt: skip
 
 
+def _steps(spec: RunSpec, images: int) -> int:
+    """Steps of a repetition."""
+    return images // (SHARE_OF_CONVOLUTIONS if spec.convolutions else 1) // spec.batch_size
+
+
+def costs(progress: Progress | None = None) -> list[dict[str, Any]]:
+    """What an epoch of 60,000 images costs as one thing grows: `grows` (a key of COSTS), its
+    `value`, and `seconds`, the best of three, without compiling and evaluating."""
+    rows = []
+    for grows, specs in COSTS.items():
+        if progress:
+            progress(f"Measuring an epoch as the {grows} grows …")
+        for value, spec in specs.items():
+            steps = min(EPOCH // spec.batch_size, 100)
+            step = engine.stepper(spec, *_images(spec.batch_size * steps))
+            best = min(_seconds(lambda step=step, n=steps: step(n)) for _ in range(3))
+            seconds = best / (steps * spec.batch_size) * EPOCH
+            rows.append({"grows": grows, "value": value, "seconds": seconds})
+    return rows
+
+
 def _row(name: str, images: int, times: dict[str, list[float]], peak: float) -> dict[str, Any]:
-    steps = images // NETWORKS[name].batch_size
+    steps = _steps(NETWORKS[name], images)
     limit = 1000 * flops(NETWORKS[name]) / peak
     who = ("engine", "fit", "tuned_fit")
     ms = {f"{name}_ms": 1000 * median(times[name]) / steps for name in who}
@@ -74,7 +105,8 @@ def _contenders(spec: RunSpec, steps: int) -> dict[str, Callable[[], Any]]:
     images, labels = _images(spec.batch_size * steps)
     step = engine.stepper(spec, images, labels)
     plain = engine.compiled(spec)
-    tuned = engine.compiled(spec, jit_compile=True, steps_per_execution=CALL)
+    fused = not spec.convolutions  # XLA would make them many times slower
+    tuned = engine.compiled(spec, jit_compile=fused, steps_per_execution=CALL)
 
     def fit(model: Any, steps: int) -> None:
         n = spec.batch_size * steps
@@ -112,10 +144,11 @@ def _matrix_speed(n: int = 1024, tries: int = 5) -> float:
 
 
 def flops(spec: RunSpec) -> int:
-    """Floating-point operations of a training step's matrix products: 2ndm forward and for the
-    kernel's gradient, and again for the input's, which the first layer does not need."""
-    sizes = [block.output[-1] for block in spec.stack() if block.kind in ("Flatten", "Dense")]
-    products = [2 * spec.batch_size * d * m for d, m in itertools.pairwise(sizes)]
+    """Floating-point operations of a training step's matrix products, those of convolutions among
+    them: two a multiplication forward, as many for the kernel's gradient, and again for the
+    input's, which the first layer does not need."""
+    multiplications = [block.multiplications for block in spec.stack() if block.multiplications]
+    products = [2 * spec.batch_size * n for n in multiplications]
     return 3 * sum(products) - products[0]
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from . import events
 
@@ -99,6 +100,21 @@ def ink_by_class(quantiles: np.ndarray) -> go.Figure:
     title = f"A {most} takes the most ink, a {least} the least"
     return _figure(boxes, title=title, x="digit", y="ink (% of full white)", xaxis_dtick=1,
                    showlegend=False)  # fmt: skip
+
+
+def epoch_costs(rows: Sequence[dict[str, Any]]) -> go.Figure:
+    """Seconds an epoch as one thing grows, side by side; rows as `bench.costs` gives them."""
+    names = list(dict.fromkeys(row["grows"] for row in rows))
+    figure = make_subplots(1, len(names), shared_yaxes=True, horizontal_spacing=0.04)
+    for i, name in enumerate(names, 1):
+        own = [row for row in rows if row["grows"] == name]
+        figure.add_scatter(x=[str(row["value"]) for row in own], y=[row["seconds"] for row in own],
+                           mode="lines+markers", line_color=TRAIN, row=1, col=i)  # fmt: skip
+        figure.update_xaxes(title_text=name, type="category", row=1, col=i)
+    figure.update_yaxes(type="log", automargin=True)
+    figure.update_yaxes(title_text="seconds (log scale)", col=1)
+    return figure.update_layout(template=TEMPLATE, showlegend=False, height=300,
+                                title_text="What an epoch of 60,000 images costs")  # fmt: skip
 
 
 # ------------------------------------------------------------------ live curves

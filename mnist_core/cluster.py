@@ -109,7 +109,7 @@ def _start_worker(address: str, folder: Path) -> subprocess.Popen:
     ]  # fmt: skip
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "2",
-                                "TF_CPP_MIN_LOG_LEVEL": "2", "TF_ENABLE_ONEDNN_OPTS": "0"}
+                                "TF_CPP_MIN_LOG_LEVEL": "2"}
     with open(folder / "worker.log", "wb") as log:
         return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL,
                                 stdout=log, stderr=log)

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before any test file imports TensorFlow
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 from serving import chromium
 

@@ -5,29 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from urllib.parse import urlencode
 
 import psutil
 import pytest
 
-from mnist_core.runs import Runs
+from mnist_core.bench_app import CHROMIUM, FLAGS, IDLE, App
 
-ROOT = Path(__file__).resolve().parent.parent
-CHROMIUM = "/usr/bin/chromium"
-QUIET = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 WAIT = 30.0  # seconds; what a shared machine may need for what takes one
 
 
@@ -43,47 +30,8 @@ def wait_for(condition: Callable[[], object], what: str, seconds: float = WAIT) 
 # ------------------------------------------------------------------ the server
 
 
-class Server:
-    """`streamlit run app.py` in a session of its own, its runs and cache under `home`."""
-
-    def __init__(self, home: Path, data: str) -> None:
-        self.home, self.data = Path(home), data
-        self.started = 0.0
-
-    def start(self) -> Server:
-        """Start it and wait until it answers."""
-        self.port = _free_port()
-        command = [
-            sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true",
-            "--server.address", "127.0.0.1", "--server.port", str(self.port),
-            "--server.fileWatcherType", "none",
-        ]  # fmt: skip
-        environment = os.environ | {"MNIST_DATA": self.data, "MNIST_LAB_HOME": str(self.home)}
-        environment.pop("MNIST_LAB_SCHEDULER", None)
-        self.home.mkdir(parents=True, exist_ok=True)
-        self.started = time.monotonic()
-        with open(self.home / "server.log", "ab") as log:
-            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log,
-                                            stderr=log, start_new_session=True)  # fmt: skip
-        wait_for(self._healthy, "the server answers")
-        return self
-
-    def _healthy(self) -> bool:
-        assert self.process.poll() is None, (self.home / "server.log").read_text()
-        try:
-            return urllib.request.urlopen(self.url("_stcore/health"), timeout=1).status == 200
-        except OSError:
-            return False
-
-    def url(self, page: str = "", **query: str) -> str:
-        """The address of a page, by its file stem ("home" is at the root)."""
-        path = "" if page == "home" else page
-        return f"http://127.0.0.1:{self.port}/{path}{'?' + urlencode(query) if query else ''}"
-
-    @property
-    def runs(self) -> Runs:
-        """The run records, which this process may read beside the server."""
-        return Runs(self.home / "runs")
+class Server(App):
+    """The app, with what a test asks about its processes."""
 
     def processes(self) -> list[psutil.Process]:
         """What runs for this server: whatever inherited its unique home from its environment."""
@@ -106,12 +54,6 @@ class Server:
         except ProcessLookupError:
             return
         self.process.wait(timeout=WAIT)
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 def _home_of(process: psutil.Process) -> str | None:
@@ -137,7 +79,7 @@ def chromium() -> Iterator:
     if not shutil.which(CHROMIUM):
         _missing(f"There is no {CHROMIUM}.")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
         browser.close()
 

@@ -126,19 +126,38 @@ def test_ctrl_c_ends_politely(monkeypatch, capsys):
 
 
 def test_bench_prints_a_table_and_the_machine(monkeypatch, capsys):
-    from mnist_core import bench
+    from mnist_core import bench, bench_app
 
+    app = {"watched_slowdown": 0.02}
     ms = {"engine_ms": 0.24, "fit_ms": 4.6, "tuned_fit_ms": 1.11, "limit_ms": 0.08,
           "fit_over_engine": 19.2, "tuned_fit_over_engine": 4.6, "engine_over_limit": 3.0}
     result = {"cpu": "A CPU", "cores": 2, "peak_gflops": 158.0, "repeats": 3,
               "networks": [{"name": "784-128-10, adam, 32", **ms}]}  # fmt: skip
+    costs = [{"grows": "depth", "value": n, "seconds": n / 2} for n in (1, 2)]
     monkeypatch.setattr(bench, "run", lambda progress: result)
+    monkeypatch.setattr(bench, "costs", lambda progress: costs)
+    monkeypatch.setattr(bench_app, "run", lambda progress: app)
     assert main(["bench", "--json"]) == 0
-    machine, header, row, last = capsys.readouterr().out.splitlines()
+    machine, header, row, _, _, *table, _, waits, last = capsys.readouterr().out.splitlines()
     assert machine.startswith("A CPU, 2 cores, peak 158 GFLOP/s")
     assert header.split()[:3] == ["network", "engine", "fit"]
     assert row.split()[3:6] == ["0.24", "4.60", "1.11"] and len(row) == len(header)
-    assert json.loads(last) == result
+    assert [line.split() for line in table] == [["depth", "1", "2"], ["seconds", "0.50", "1.00"]]
+    assert waits.split() == ["watched", "slowdown", "0.020"]
+    assert json.loads(last) == result | {"costs": costs, "app": app}
+
+
+def test_bench_without_a_browser_still_prints_the_rest(monkeypatch, capsys):
+    from mnist_core import bench, bench_app
+
+    machine = {"cpu": "A CPU", "cores": 2, "peak_gflops": 158.0, "repeats": 3, "networks": []}
+    monkeypatch.setattr(bench, "run", lambda progress: machine)
+    monkeypatch.setattr(bench, "costs", lambda progress: [])
+    monkeypatch.setattr(bench_app, "CHROMIUM", "/nowhere/chromium")
+    assert main(["bench", "--json"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out.splitlines()[-1])["app"] is None
+    assert "There is no /nowhere/chromium" in said.err
 
 
 # ---- what is refused
