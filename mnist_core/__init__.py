@@ -4,6 +4,7 @@ Data
     dataset    where the digits come from: MNIST_DATA, the cache or the sample; read once, shared
     files      files of digits: read strictly, written whole, kept in one folder
     download   the full set from the network, checked by SHA-256
+    habits     digits as other people write them, for training
     pixels     what the pixels say: statistics of a split, a class or an image
 Designs
     choices    what a design can be made of: tables, limits, a layer

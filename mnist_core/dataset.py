@@ -23,6 +23,7 @@ __all__ = [
 ]  # fmt: skip
 
 SAMPLE_SEED = 1998
+PEN, DIGITS = 30_000, 10_000  # images that "hands" adds: written from strokes, and re-inked scans
 
 
 def load(source: str | Path = "auto") -> Mnist:
@@ -31,6 +32,8 @@ def load(source: str | Path = "auto") -> Mnist:
     - "auto": `MNIST_DATA` if set, else the cache, else the sample; never the network.
     - "full": `MNIST_DATA` if set, else the cache, else a download, which is waited for.
     - "sample": 5,000 digits of MNIST's training set, 4,000 to train and 1,000 to test.
+    - "hands": "full" with other people's habits among its training images (see `habits`), kept in
+      the cache once made, which takes about a minute; the test images are MNIST's own.
     - a path: an .npz file, a folder with the four IDX files, or any one of these four.
 
     In "auto" and "full" a bad source is passed over with a notice. Raises DataError if nothing is
@@ -38,6 +41,9 @@ def load(source: str | Path = "auto") -> Mnist:
     """
     if source == "sample":
         return _sample()
+    if source == "hands":
+        with _lock:
+            return _hands_at(cache_path("hands.npz"))
     if source not in ("auto", "full"):
         return _open(files.absolute(source))
     notices: list[str] = []
@@ -122,6 +128,34 @@ def _sample_at(path: Path) -> Mnist:
             notices.append(files.unwritable(path, error))
     counts = f"{len(data.train.labels):,} training and {len(data.test.labels):,} test images"
     return replace(data, name=f"sample: {counts}", source="sample", notices=tuple(notices))
+
+
+@functools.cache
+def _hands_at(path: Path) -> Mnist:
+    """MNIST with HANDS' images mixed into its training set, kept at `path` once made."""
+    notices: list[str] = []
+    data = _kept(path, notices)
+    if not data:
+        data = _mixed(load("full"))
+        try:
+            files.write(path, data)
+        except OSError as error:
+            notices.append(files.unwritable(path, error))
+    name = f"MNIST and other hands: {len(data.train.labels):,} training images"
+    return replace(data, name=name, source="hands", notices=tuple(notices))
+
+
+def _mixed(full: Mnist, seed: int = SAMPLE_SEED) -> Mnist:
+    """`full` with other hands among its training images, in a mixed order, as a validation share
+    is taken from the end."""
+    from mnist_core import habits  # brings scikit-learn, which few need
+
+    pairs = [(full.train.images, full.train.labels)]
+    pairs += [make(n, seed) for make, n in ((habits.pen, PEN), (habits.digits, DIGITS))]
+    images, labels = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
+    order = np.random.default_rng(seed).permutation(len(labels))
+    train = files.checked("hands", images[order], "hands", labels[order])
+    return Mnist(train, full.test, name="hands", source="hands")
 
 
 def _bundled(seed: int = SAMPLE_SEED) -> Mnist:

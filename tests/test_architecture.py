@@ -21,8 +21,10 @@ LEAVES = {
     "events": {"numpy"},
     "pixels": {"numpy"},
     "network": {"numpy"},
+    "habits": {"numpy", "scipy", "PIL", "sklearn"},
     "drawing": {"numpy", "scipy", "PIL"},
 }
+BELOW = {"spec": {"choices", "rules"}, "rules": {"choices"}, "habits": {"drawing"}}
 named = pytest.mark.parametrize
 
 
@@ -84,7 +86,7 @@ def test_the_engine_does_import_tensorflow():
 @named("leaf", LEAVES)
 def test_a_leaf_stands_alone(leaf):
     path = ROOT / "mnist_core" / f"{leaf}.py"
-    below = {"spec": {"choices", "rules"}, "rules": {"choices"}}.get(leaf, set())
+    below = BELOW.get(leaf, set())
     assert {m for m in imports(path) if m.startswith("mnist_core")} <= {
         f"mnist_core.{name}" for name in below
     }
