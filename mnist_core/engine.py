@@ -43,7 +43,8 @@ PROGRAMS_KEPT = 4  # each holds some 10 MB of compiled code
 
 class FastDropout(keras.layers.Dropout):
     """Keras's dropout, its random bits drawn by ThreeFry: TensorFlow's default (Philox) compiles
-    to a loop that took more time than all the matrix products of the step. Same distribution."""
+    to a loop that took more time than all the matrix products of the step. Same distribution.
+    ThreeFry is there under XLA only."""
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         if not training:
@@ -74,10 +75,16 @@ def _arguments(block: Block) -> dict[str, Any]:
     }
 
 
+def fused(spec: RunSpec) -> bool:
+    """Whether XLA compiles the design: its convolutions are many times slower on a CPU than
+    TensorFlow's own."""
+    return not spec.convolutions
+
+
 def seeded(spec: RunSpec) -> keras.Sequential:
     """The model to train, with the initial weights that the spec's seed gives."""
     keras.utils.set_random_seed(spec.seed)
-    return build(spec, Dropout=FastDropout)
+    return build(spec, **({"Dropout": FastDropout} if fused(spec) else {}))
 
 
 def optimizer(spec: RunSpec) -> keras.optimizers.Optimizer:
@@ -151,9 +158,7 @@ class Program:
         self.optimizer.build(self.model.trainable_variables)
         self._fresh_optimizer = [v.numpy() for v in self.optimizer.variables]
         self._loss = loss(spec)
-        # XLA's convolutions are many times slower on a CPU than TensorFlow's own.
-        fused = not spec.convolutions
-        self.chunk = tf.function(self._chunk, jit_compile=fused, autograph=False)
+        self.chunk = tf.function(self._chunk, jit_compile=fused(spec), autograph=False)
         self._totals = tf.function(self._evaluate, autograph=False)
 
     def reset(self, spec: RunSpec) -> None:

@@ -43,10 +43,9 @@ def keras_code(spec: RunSpec) -> str:
     Raises SpecError for a design that cannot be trained.
     """
     spec.check()
-    widths = [block.output[-1] for block in spec.stack() if block.kind == "Dense"]
     lines = [f'keras.Input({IMAGE_SHAPE}, dtype="uint8")', *map(_layer, spec.stack())]
     return _SCRIPT.format(
-        network="-".join(map(str, (IMAGE_SHAPE[0] * IMAGE_SHAPE[1], *widths))),
+        network="-".join(spec.sizes),
         seed=spec.seed,
         one_hot=_ONE_HOT if spec.loss == "categorical" else "",
         layers=",\n        ".join(lines),

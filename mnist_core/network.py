@@ -11,10 +11,12 @@ are those of Goodfellow, Bengio, Courville, "Deep Learning" (2016), chapters 6 t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 Array = np.ndarray
 
@@ -48,12 +50,17 @@ class Rescaling(Layer):
         return d_out * self.scale
 
 
-class Flatten(Layer):
-    """(n, 28, 28) ↦ (n, 784), row by row."""
+class Reshape(Layer):
+    """(n, …) ↦ (n, *target), the values in their order: (28, 28) ↦ (28, 28, 1), a map of one
+    channel, or with the target (-1,) ↦ (784,), flat."""
+
+    def __init__(self, name: str, target: tuple[int, ...]) -> None:
+        super().__init__(name)
+        self.target = target
 
     def forward(self, x: Array, training: bool = False) -> Array:
         self.shape = x.shape
-        return x.reshape(len(x), -1)
+        return x.reshape(len(x), *self.target)
 
     def backward(self, d_out: Array) -> Array:
         return d_out.reshape(self.shape)
@@ -73,6 +80,78 @@ class Dense(Layer):
     def backward(self, d_out: Array) -> Array:
         self.gradients = {"kernel": self.x.T @ d_out, "bias": d_out.sum(axis=0)}
         return d_out @ self.parameters["kernel"].T
+
+
+class Convolution(Layer):
+    """z[y, x, f] = Σ_ijc a[y + i, x + j, c] W[i, j, c, f] + b[f], only where all of W lies inside.
+
+    a (n, h, w, c), W (k, k, c, m), b (m,), z (n, h − k + 1, w − k + 1, m). Strictly it is a
+    cross-correlation (Goodfellow et al., formula 9.6). Laying out the k·k·c values under the kernel
+    at each place as a row (im2col; Chellapilla et al. 2006) makes it one matrix product.
+    """
+
+    def __init__(self, name: str, kernel: Array, bias: Array) -> None:
+        super().__init__(name)
+        self.parameters = {"kernel": kernel, "bias": bias}
+
+    def _rows(self, x: Array) -> Array:
+        """The values under the kernel at each place: (n · (h − k + 1) · (w − k + 1), k · k · c)."""
+        k, _, channels, _ = self.parameters["kernel"].shape
+        windows = sliding_window_view(x, (k, k), axis=(1, 2))  # (n, h', w', c, k, k)
+        return windows.transpose(0, 1, 2, 4, 5, 3).reshape(-1, k * k * channels)
+
+    def forward(self, x: Array, training: bool = False) -> Array:
+        self.x = x
+        kernel, (n, height, width, _) = self.parameters["kernel"], x.shape
+        k, filters = len(kernel), kernel.shape[-1]
+        z = self._rows(x) @ kernel.reshape(-1, filters) + self.parameters["bias"]
+        return z.reshape(n, height - k + 1, width - k + 1, filters)
+
+    def backward(self, d_out: Array) -> Array:
+        kernel = self.parameters["kernel"]
+        _, height, width, filters = d_out.shape
+        d_z = d_out.reshape(-1, filters)
+        self.gradients = {
+            "kernel": (self._rows(self.x).T @ d_z).reshape(kernel.shape),
+            "bias": _over_batch(np.sum, d_z),
+        }
+        d_x = np.zeros_like(self.x)
+        for i, j in np.ndindex(kernel.shape[:2]):  # each weight gives back to where it looked
+            d_x[:, i : i + height, j : j + width] += d_out @ kernel[i, j].T
+        return d_x
+
+
+class MaxPooling(Layer):
+    """The largest of each p × p values of a map: (n, h, w, c) ↦ (n, ⌊h/p⌋, ⌊w/p⌋, c).
+
+    Rows and columns that fill no window are left out. Of equal values the first, row by row, gets
+    the gradient, as in TensorFlow.
+    """
+
+    def __init__(self, name: str, size: int) -> None:
+        super().__init__(name)
+        self.size = size
+
+    def _windows(self, x: Array) -> Array:
+        """x without its remainder, in windows: (n, ⌊h/p⌋, p, ⌊w/p⌋, p, c)."""
+        n, height, width, channels = x.shape
+        p, rows, columns = self.size, height // self.size, width // self.size
+        return x[:, : rows * p, : columns * p].reshape(n, rows, p, columns, p, channels)
+
+    def forward(self, x: Array, training: bool = False) -> Array:
+        self.x = x
+        return self._windows(x).max(axis=(2, 4))
+
+    def backward(self, d_out: Array) -> Array:
+        p, windows = self.size, self._windows(self.x)
+        inside = windows.transpose(0, 1, 3, 5, 2, 4)
+        first = inside.reshape(*d_out.shape, p * p).argmax(axis=-1)
+        chosen = first[..., None] == np.arange(p * p)
+        d_windows = (chosen * d_out[..., None]).reshape(inside.shape).transpose(0, 1, 4, 2, 5, 3)
+        d_x = np.zeros_like(self.x)
+        n, rows, _, columns, _, channels = windows.shape
+        d_x[:, : rows * p, : columns * p] = d_windows.reshape(n, rows * p, columns * p, channels)
+        return d_x
 
 
 def sigmoid(z: Array) -> Array:
@@ -120,6 +199,7 @@ class Activation(Layer):
 class BatchNormalization(Layer):
     """γ (x − μ) / √(σ² + ε) + β over the batch (Ioffe, Szegedy 2015); moving averages at inference.
 
+    Each unit, or each channel of a map, has its own μ, σ², γ and β: (m,) for x (n, …, m).
     `momentum` and `epsilon` are Keras's defaults, so that a Keras network computes the same here.
     """
 
@@ -133,7 +213,7 @@ class BatchNormalization(Layer):
     def forward(self, x: Array, training: bool = False) -> Array:
         mean, variance = self.moving.values()
         if training:
-            mean, variance = x.mean(axis=0), x.var(axis=0)
+            mean, variance = _over_batch(np.mean, x), _over_batch(np.var, x)
             for name, batch in zip(self.moving, (mean, variance), strict=True):
                 self.moving[name] = self.momentum * self.moving[name] + (1 - self.momentum) * batch
         scale = 1 / np.sqrt(variance + self.epsilon)
@@ -142,15 +222,24 @@ class BatchNormalization(Layer):
         return self.parameters["gamma"] * normal + self.parameters["beta"]
 
     def backward(self, d_out: Array) -> Array:
-        self.gradients = {"gamma": (d_out * self.normal).sum(axis=0), "beta": d_out.sum(axis=0)}
+        self.gradients = {
+            "gamma": _over_batch(np.sum, d_out * self.normal),
+            "beta": _over_batch(np.sum, d_out),
+        }
         d_normal = d_out * self.parameters["gamma"]
         if self.training:  # μ and σ² depend on x too
             d_normal = (
                 d_normal
-                - d_normal.mean(axis=0)
-                - self.normal * (d_normal * self.normal).mean(axis=0)
+                - _over_batch(np.mean, d_normal)
+                - self.normal * _over_batch(np.mean, d_normal * self.normal)
             )
         return d_normal * self.scale
+
+
+def _over_batch(statistic: Callable[..., Array], x: Array) -> Array:
+    """A statistic of each last-axis entry over all other axes: (n, …, m) ↦ (m,). Summed in float64,
+    because NumPy adds rows one by one and maps have tens of thousands of them."""
+    return statistic(x.reshape(-1, x.shape[-1]), axis=0, dtype=np.float64).astype(x.dtype)
 
 
 class Dropout(Layer):
@@ -257,7 +346,7 @@ class Network:
                 layer.parameters[name] -= np.asarray(learning_rate, self.dtype) * gradient
         return loss
 
-    def predict(self, images: Array, batch: int = 1000) -> Array:
+    def predict(self, images: Array, batch: int = 50) -> Array:
         """Probabilities (n, 10) in the network's dtype, `batch` images at a time."""
         parts = [self.forward(images[i : i + batch]) for i in range(0, len(images), batch)]
         return softmax(np.concatenate(parts)) if parts else np.empty((0, 10), self.dtype)
@@ -277,8 +366,10 @@ def weight_shapes(spec: Any) -> dict[str, tuple[int, ...]]:
     width = 0
     for block in spec.stack():
         size = block.output[-1]
-        if block.kind == "Dense":
-            shapes |= {f"{block.name}/kernel": (width, size), f"{block.name}/bias": (size,)}
+        if block.kind in ("Dense", "Conv2D"):
+            k = block.arguments.get("kernel_size")
+            kernel = (k, k, width, size) if k else (width, size)
+            shapes |= {f"{block.name}/kernel": kernel, f"{block.name}/bias": (size,)}
         elif block.kind == "BatchNormalization":
             names = ("gamma", "beta", "moving_mean", "moving_variance")
             shapes |= {f"{block.name}/{name}": (size,) for name in names}
@@ -304,11 +395,18 @@ def _truncated_normal(variance: float, shape: tuple[int, ...], rng: np.random.Ge
     return values * np.sqrt(variance) / 0.87962566103423978  # the deviation that is left of 1
 
 
-# for a kernel (d, m): Glorot, Bengio (2010); He et al. (2015); LeCun et al. (1998)
+def _fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    """How many inputs an output has, and how many outputs an input: (d, m) for a kernel (d, m),
+    (k · k · c, k · k · m) for one of (k, k, c, m)."""
+    *places, fan_in, fan_out = shape
+    return math.prod(places) * fan_in, math.prod(places) * fan_out
+
+
+# Glorot, Bengio (2010); He et al. (2015); LeCun et al. (1998)
 INITIALIZERS: dict[str, Callable[[tuple[int, ...], np.random.Generator], Array]] = {
-    "glorot_uniform": lambda s, rng: rng.uniform(-1, 1, s) * np.sqrt(6 / sum(s)),
-    "he_normal": lambda s, rng: _truncated_normal(2 / s[0], s, rng),
-    "lecun_normal": lambda s, rng: _truncated_normal(1 / s[0], s, rng),
+    "glorot_uniform": lambda s, rng: rng.uniform(-1, 1, s) * np.sqrt(6 / sum(_fans(s))),
+    "he_normal": lambda s, rng: _truncated_normal(2 / _fans(s)[0], s, rng),
+    "lecun_normal": lambda s, rng: _truncated_normal(1 / _fans(s)[0], s, rng),
     "zeros": lambda s, rng: np.zeros(s),
 }
 
@@ -329,15 +427,20 @@ def _match(weights: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]]) 
 
 
 def _build(block: Any, weights: Mapping[str, Array], dtype: type, rng: np.random.Generator):
-    """The layer, or for a Dense with an activation the two layers, that a Block stands for."""
+    """The layer that a Block stands for, or the two, if its activation is a layer of its own."""
     name, given = block.name, block.arguments
     match block.kind:
         case "Rescaling":
             yield Rescaling(name, given["scale"], dtype)
+        case "Reshape":
+            yield Reshape(name, given["target_shape"])
         case "Flatten":
-            yield Flatten(name)
-        case "Dense":
-            yield Dense(name, weights[f"{name}/kernel"], weights[f"{name}/bias"])
+            yield Reshape(name, (-1,))
+        case "MaxPooling2D":
+            yield MaxPooling(name, given["pool_size"])
+        case "Dense" | "Conv2D":
+            kind = Dense if block.kind == "Dense" else Convolution
+            yield kind(name, weights[f"{name}/kernel"], weights[f"{name}/bias"])
             if "activation" in given:
                 yield Activation(f"{name}/{given['activation']}", given["activation"])
         case "BatchNormalization":

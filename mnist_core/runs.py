@@ -66,9 +66,8 @@ class Run:
     @property
     def name(self) -> str:
         """What the run is called in lists: its layers, optimizer and the time it was made."""
-        layers = "-".join(str(layer.units) for layer in self.spec.layers)
         made = time.strftime("%H:%M", time.localtime(self.created))
-        return f"784-{layers}-10 · {self.spec.optimizer} · {made}"
+        return f"{'-'.join(self.spec.sizes)} · {self.spec.optimizer} · {made}"
 
 
 class Runs:

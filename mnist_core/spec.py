@@ -144,6 +144,15 @@ class RunSpec:
         return given
 
     @property
+    def sizes(self) -> tuple[str, ...]:
+        """Its layers by their size, from the image to the classes: ("784", "128", "10"), or
+        ("28x28", "conv32", "128", "10")."""
+        height, width = IMAGE_SHAPE
+        image = f"{height}x{width}" if self.convolutions else f"{height * width}"
+        convolutions = (f"conv{block.filters}" for block in self.convolutions)
+        return (image, *convolutions, *(str(layer.units) for layer in self.layers), str(CLASSES))
+
+    @property
     def parameters(self) -> int:
         """Trainable and fixed parameters of the whole network."""
         return sum(block.trainable + block.fixed for block in self.stack())

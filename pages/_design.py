@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Any
+
 import streamlit as st
 
 from mnist_core.spec import (
@@ -13,6 +16,7 @@ from mnist_core.spec import (
     OPTIMIZERS,
     SCHEDULES,
     VALIDATIONS,
+    Conv,
     Layer,
     RunSpec,
 )
@@ -43,55 +47,115 @@ def exact(options: list, value):
     return min(options, key=lambda x: abs(x - value))
 
 
+def convolutions_form(spec: RunSpec) -> tuple[Conv, ...]:
+    """How many convolution blocks, and each of them."""
+    count = st.slider(
+        "Convolution blocks", *whole("convolutions"),
+        key=seeded("convolutions", len(spec.convolutions)),
+        help="Small kernels slide over the image; max-pooling then keeps the strongest answer of "
+        "each few pixels. They come before the hidden layers.",
+    )  # fmt: skip
+    return tuple(
+        convolution_form(i, nearest(spec.convolutions, i, Conv()), count) for i in range(count)
+    )
+
+
+def convolution_form(i: int, block: Conv, count: int) -> Conv:
+    """One convolution block in a frame of its own."""
+    with st.container(border=True, key=f"convolution_{i}"):
+        filters = st.slider(f"Convolution {i + 1}: filters", *whole("filters"), step=4,
+                            key=seeded(f"conv.filters.{i}", block.filters))  # fmt: skip
+        left, right = st.columns(2)
+        kernel = left.select_slider(
+            "Kernel", sizes("kernel"), format_func=square,
+            key=seeded(f"conv.kernel.{i}", block.kernel),
+            help="The pixels that each filter sees at once.",
+        )  # fmt: skip
+        pool = right.select_slider(
+            "Max-pooling", sizes("pool"), format_func=pooling,
+            key=seeded(f"conv.pool.{i}", block.pool),
+            help="Of so many pixels the largest goes on.",
+        )  # fmt: skip
+        made = Conv(filters, kernel, pool=pool, **common_form("conv.", i, block))
+        apply_button("conv.", i, made, count)
+    return made
+
 
 def layers_form(spec: RunSpec) -> tuple[Layer, ...]:
     """How many hidden layers, and each of them."""
-    low, high = (int(x) for x in LIMITS["layers"])
-    count = st.slider("Hidden layers", low, high, key=seeded("count", len(spec.layers)))
-    layers = []
-    for i in range(count):
-        known = spec.layers[min(i, len(spec.layers) - 1)] if spec.layers else Layer()
-        layers.append(layer_form(i, known, count))
-    return tuple(layers)
+    count = st.slider("Hidden layers", *whole("layers"), key=seeded("count", len(spec.layers)))
+    return tuple(layer_form(i, nearest(spec.layers, i, Layer()), count) for i in range(count))
 
 
 def layer_form(i: int, layer: Layer, count: int) -> Layer:
     """One hidden layer in a frame of its own."""
-    low, high = (int(x) for x in LIMITS["units"])
     with st.container(border=True, key=f"layer_{i}"):
-        units = st.slider(f"Layer {i + 1}: units", low, high, step=8,
+        units = st.slider(f"Layer {i + 1}: units", *whole("units"), step=8,
                           key=seeded(f"units.{i}", layer.units))  # fmt: skip
-        left, right = st.columns(2, vertical_alignment="bottom")
-        activation = left.selectbox(
-            "Activation", list(ACTIVATIONS), format_func=lambda a: ACTIVATIONS[a].label,
-            key=seeded(f"activation.{i}", layer.activation), filter_mode=None,
-            help="\n\n".join(f"**{c.label}**: {c.says}" for c in ACTIVATIONS.values()),
-        )  # fmt: skip
-        norm = right.toggle(
-            "Batch norm", key=seeded(f"norm.{i}", layer.batch_norm),
-            help="Brings each unit to mean 0 and deviation 1 over the batch, then lets it learn "
-            "its own scale and shift.",
-        )  # fmt: skip
-        dropout = st.slider(
-            "Dropout", 0.0, LIMITS["dropout"].high, step=0.05,
-            key=seeded(f"dropout.{i}", float(layer.dropout)),
-            help="The share of units that is silenced at random in each training step.",
-        )  # fmt: skip
-        made = Layer(units, activation, norm, tidy(dropout))
-        if count > 1:
-            st.button("Apply to all layers", key=f"apply_{i}", type="tertiary",
-                      icon=":material/content_copy:", on_click=apply_to_all,
-                      args=(made, count))  # fmt: skip
+        made = Layer(units, **common_form("", i, layer))
+        apply_button("", i, made, count)
     return made
 
 
-def apply_to_all(layer: Layer, count: int) -> None:
-    """Give every layer the same settings."""
-    for i in range(count):
-        _ui.set_widget(key(f"units.{i}"), layer.units)
-        _ui.set_widget(key(f"activation.{i}"), layer.activation)
-        _ui.set_widget(key(f"norm.{i}"), layer.batch_norm)
-        _ui.set_widget(key(f"dropout.{i}"), layer.dropout)
+def common_form(prefix: str, i: int, layer: Layer | Conv) -> dict[str, Any]:
+    """What follows the weights in both kinds of layer: activation, batch norm, dropout."""
+    left, right = st.columns(2, vertical_alignment="bottom")
+    activation = left.selectbox(
+        "Activation", list(ACTIVATIONS), format_func=lambda a: ACTIVATIONS[a].label,
+        key=seeded(f"{prefix}activation.{i}", layer.activation), filter_mode=None,
+        help="\n\n".join(f"**{c.label}**: {c.says}" for c in ACTIVATIONS.values()),
+    )  # fmt: skip
+    norm = right.toggle(
+        "Batch norm", key=seeded(f"{prefix}norm.{i}", layer.batch_norm),
+        help="Brings each unit, or each filter's map, to mean 0 and deviation 1 over the batch, "
+        "then lets it learn its own scale and shift.",
+    )  # fmt: skip
+    dropout = st.slider(
+        "Dropout", 0.0, LIMITS["dropout"].high, step=0.05,
+        key=seeded(f"{prefix}dropout.{i}", float(layer.dropout)),
+        help="The share of values that is silenced at random in each training step.",
+    )  # fmt: skip
+    return {"activation": activation, "batch_norm": norm, "dropout": tidy(dropout)}
+
+
+def apply_button(prefix: str, i: int, layer: Layer | Conv, count: int) -> None:
+    """Offer to give every layer of this kind the settings of this one."""
+    if count > 1:
+        st.button("Apply to all blocks" if prefix else "Apply to all layers",
+                  key=f"{prefix}apply_{i}", type="tertiary", icon=":material/content_copy:",
+                  on_click=apply_to_all, args=(prefix, layer, count))  # fmt: skip
+
+
+def apply_to_all(prefix: str, layer: Layer | Conv, count: int) -> None:
+    """Give every layer of a kind the same settings."""
+    for name, value in asdict(layer).items():
+        for i in range(count):
+            _ui.set_widget(key(f"{prefix}{'norm' if name == 'batch_norm' else name}.{i}"), value)
+
+
+def whole(name: str) -> tuple[int, int]:
+    """A limit's two ends."""
+    low, high = LIMITS[name]
+    return int(low), int(high)
+
+
+def sizes(name: str) -> list[int]:
+    """All whole numbers within a limit."""
+    low, high = whole(name)
+    return list(range(low, high + 1))
+
+
+def nearest(known: tuple, i: int, usual: Layer | Conv) -> Any:
+    """What a layer is like before it is touched: as it was known, else as the last one."""
+    return known[min(i, len(known) - 1)] if known else usual
+
+
+def square(side: int) -> str:
+    return f"{side} × {side}"
+
+
+def pooling(side: int) -> str:
+    return "none" if side == 1 else square(side)
 
 
 def usual_rate() -> None:
@@ -111,7 +175,9 @@ def plain(number: float) -> str:
     return f"{number:.8f}".rstrip("0").rstrip(".")
 
 
-def training_form(spec: RunSpec, layers: tuple[Layer, ...]) -> RunSpec:
+def training_form(
+    spec: RunSpec, convolutions: tuple[Conv, ...], layers: tuple[Layer, ...]
+) -> RunSpec:
     """Optimizer, batches, epochs, validation and seed."""
     optimizer = st.selectbox(
         "Optimizer", list(OPTIMIZERS), format_func=lambda o: OPTIMIZERS[o].label, filter_mode=None,
@@ -122,7 +188,7 @@ def training_form(spec: RunSpec, layers: tuple[Layer, ...]) -> RunSpec:
     rate = st.select_slider("Learning rate", rates, format_func=plain,
                             key=seeded("rate", exact(rates, spec.learning_rate)))  # fmt: skip
     batch = st.select_slider("Batch size", sizes, key=seeded("batch", spec.batch_size))
-    epochs = st.slider("Epochs", *map(int, LIMITS["epochs"]), key=seeded("epochs", spec.epochs))
+    epochs = st.slider("Epochs", *whole("epochs"), key=seeded("epochs", spec.epochs))
     validation = st.radio(
         "Validate on", list(VALIDATIONS), format_func=lambda v: VALIDATIONS[v].label,
         key=seeded("validation", spec.validation), horizontal=True,
@@ -133,12 +199,12 @@ def training_form(spec: RunSpec, layers: tuple[Layer, ...]) -> RunSpec:
                           key=seeded("share", share), format="percent")  # fmt: skip
         st.caption(VALIDATIONS[validation].says)
     seed = st.number_input(
-        "Seed", *map(int, LIMITS["seed"]), key=seeded("seed", spec.seed),
+        "Seed", *whole("seed"), key=seeded("seed", spec.seed),
         help="Decides the initial weights, the order of the images and what dropout drops: the "
         "same seed gives the same run.",
     )  # fmt: skip
     return RunSpec(layers, optimizer, tidy(rate), batch, epochs, validation, tidy(share), seed,
-                   convolutions=spec.convolutions, augment=spec.augment,
+                   convolutions=convolutions, augment=spec.augment,
                    **finer_points(spec))  # fmt: skip
 
 
@@ -160,7 +226,7 @@ def finer_points(spec: RunSpec) -> dict:
             )  # fmt: skip
         keep = chosen("Keep the weights of", "keep", KEEPS, spec.keep)
         patience = st.slider(
-            "Patience in epochs", *map(int, LIMITS["patience"]),
+            "Patience in epochs", *whole("patience"),
             key=seeded("patience", spec.patience),
             help="End early after so many epochs without a better one. 0 never ends early.",
         )  # fmt: skip
@@ -181,9 +247,9 @@ def chosen(label: str, name: str, table: dict, value: str) -> str:
 def form(spec: RunSpec) -> RunSpec:
     """All controls, showing `spec` at first, and the design that they say now."""
     st.subheader("Network", anchor=False)
-    layers = layers_form(spec)
+    convolutions, layers = convolutions_form(spec), layers_form(spec)
     st.subheader("Training", anchor=False)
-    return training_form(spec, layers)
+    return training_form(spec, convolutions, layers)
 
 
 def load(spec: RunSpec) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from mnist_core.spec import RunSpec
+from mnist_core.spec import Block, RunSpec
 
 ACCENT = "#4666E8"
 
@@ -163,7 +163,9 @@ def percent(p: float) -> str:
 
 _KINDS = {
     "Rescaling": "scale to 0 … 1",
-    "Flatten": "28 × 28 → one row",
+    "Reshape": "as a map of one channel",
+    "Flatten": "all values in one row",
+    "MaxPooling2D": "max-pooling",
     "BatchNormalization": "batch normalisation",
     "Dropout": "dropout",
 }
@@ -172,8 +174,9 @@ _KINDS = {
 def diagram(spec: RunSpec) -> str:
     """The layers from the image down to the logits: what each is, its shape, its parameters."""
     blocks = spec.stack()
-    widest = math.log2(max(math.prod(b.output) for b in blocks))
-    rows = "".join(_diagram_row(b, math.log2(math.prod(b.output)) / widest) for b in blocks)
+    bits = [math.log2(math.prod(b.output)) for b in blocks]
+    first, *widths = (x / max(bits) for x in (bits[0], *bits))
+    rows = "".join(_diagram_row(b, w) for b, w in zip(blocks, widths, strict=True))
     trainable = sum(b.trainable for b in blocks)
     fixed = sum(b.fixed for b in blocks)
     return f"""<style>
@@ -185,30 +188,41 @@ def diagram(spec: RunSpec) -> str:
     .stack td:first-child, .stack th:first-child {{ text-align: left; white-space: normal; }}
     .stack td.w {{ width: 34%; }} .stack .w div {{ height: 13px; border-radius: 3px; margin: auto;
       background: color-mix(in srgb, currentColor 24%, transparent); }}
-    .stack .dense div {{ background: {ACCENT}; }} .stack tr.sum td {{ font-weight: 700;
+    .stack .weighted div {{ background: {ACCENT}; }} .stack tr.sum td {{ font-weight: 700;
       border-bottom: 0; }} .stack small {{ opacity: .65; }}
     </style><table class="stack"><thead><tr><th>Layer</th><th></th><th>Output</th>
     <th>Parameters</th></tr></thead><tbody>
-    <tr><td>image <small>uint8</small></td><td class="w"><div style="width:100%"></div></td>
-    <td>28 × 28</td><td>–</td></tr>{rows}
+    <tr><td>image <small>uint8</small></td><td class="w">
+    <div style="width:{100 * first:.0f}%"></div></td><td>28 × 28</td><td>–</td></tr>{rows}
     <tr class="sum"><td colspan="3">all parameters</td><td>{trainable + fixed:,}</td></tr>
     <tr class="sum"><td colspan="3"><small>trainable · not trainable</small></td>
     <td><small>{trainable:,} · {fixed:,}</small></td></tr></tbody></table>"""
 
 
-def _diagram_row(block, width: float) -> str:
-    given = block.arguments
-    if block.kind == "Dense":
-        words = f"dense {given['units']}"
-        words += f" <small>{given['activation']}</small>" if "activation" in given else \
-            " <small>logits</small>"
-    else:
-        words = _KINDS[block.kind]
-        words += f" <small>{given['rate']:.0%}</small>" if "rate" in given else ""
-    shape = " × ".join(map(str, block.output))
+def _diagram_row(block: Block, width: float) -> str:
+    words, *details = _words(block)
+    small = f" <small>{', '.join(details)}</small>" if details else ""
+    shape = " × ".join(f"{n:,}" for n in block.output)
     total = block.trainable + block.fixed
-    kind = "dense" if block.kind == "Dense" else ""
+    kind = "weighted" if block.multiplications else ""
     return (
-        f'<tr class="{kind}"><td>{words}</td><td class="w"><div style="width:{100 * width:.0f}%">'
-        f"</div></td><td>{shape}</td><td>{f'{total:,}' if total else '–'}</td></tr>"
+        f'<tr class="{kind}"><td>{words}{small}</td><td class="w">'
+        f'<div style="width:{100 * width:.0f}%"></div></td><td>{shape}</td>'
+        f"<td>{f'{total:,}' if total else '–'}</td></tr>"
     )
+
+
+def _words(block: Block) -> tuple[str, ...]:
+    """What a layer is, and its details."""
+    given = block.arguments
+    match block.kind:
+        case "Dense":
+            return f"dense {given['units']}", given.get("activation", "logits")
+        case "Conv2D":
+            side = given["kernel_size"]
+            return f"convolution {given['filters']}", f"{side} × {side}", given["activation"]
+        case "MaxPooling2D":
+            return _KINDS[block.kind], f"{given['pool_size']} × {given['pool_size']}"
+        case "Dropout":
+            return _KINDS[block.kind], f"{given['rate']:.0%}"
+    return (_KINDS[block.kind],)

@@ -38,7 +38,10 @@ with right:
         st.warning("There is no run under this link: it may have expired, or the link was cut "
                    "short. You can train a new one.", icon=":material/link_off:")  # fmt: skip
     network, code = st.tabs(["Layers", "Keras code"])
-    network.html(_widgets.diagram(spec))
+    if min(min(block.output) for block in spec.stack()) < 1:
+        network.info("There is a diagram as soon as the kernels fit into the image.")
+    else:
+        network.html(_widgets.diagram(spec))
     if any(problem.blocking for problem in spec.problems()):
         code.info("There is code as soon as the design can be trained.")
     else:

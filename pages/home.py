@@ -38,8 +38,8 @@ for column, stem, title, says in zip(
     (
         f"A model that reads {about['test_accuracy']:.2%} of the test images correctly answers "
         "at once. So will yours.",
-        "One to six layers, seven optimizers, live curves. The first point is there within two "
-        "seconds.",
+        "Convolutions and dense layers, seven optimizers, live curves. The first point is there "
+        "within two seconds.",
         "Every image as a picture and as 784 numbers, and what the pixels say together.",
     ),
     strict=True,

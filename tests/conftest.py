@@ -17,6 +17,7 @@ from mnist_core.spec import (
     KEEPS,
     OPTIMIZERS,
     SCHEDULES,
+    Conv,
     Layer,
     RunSpec,
 )
@@ -51,20 +52,29 @@ def tiny(mnist, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def random_spec():
-    """A function from a generator to a valid design, every field of it at random."""
+    """A function from a generator to a valid design, every field of it but the augmentation at
+    random."""
+
+    def common(rng):
+        return {
+            "activation": str(rng.choice(list(ACTIVATIONS))),
+            "batch_norm": bool(rng.integers(2)),
+            "dropout": float(rng.choice([0.0, 0.1, 1 / 3, 1e-5, 0.9, rng.uniform(0, 0.9)])),
+        }
 
     def layer(rng, widest):
-        return Layer(
-            int(rng.integers(8, widest + 1)),
-            str(rng.choice(list(ACTIVATIONS))),
-            bool(rng.integers(2)),
-            float(rng.choice([0.0, 0.1, 1 / 3, 1e-5, 0.9, rng.uniform(0, 0.9)])),
-        )
+        return Layer(int(rng.integers(8, widest + 1)), **common(rng))
+
+    def convolution(rng):  # small: tests build hundreds of these
+        filters, kernel, pool = (int(rng.integers(*ends)) for ends in ((4, 7), (1, 4), (1, 3)))
+        return Conv(filters, kernel, pool=pool, **common(rng))
 
     def draw(rng: np.random.Generator, widest: int = 512) -> RunSpec:
         loss = str(rng.choice(["sparse", "categorical"]))
+        convolutions = int(rng.choice([0, 0, 1, 2]))
         return RunSpec(
-            layers=tuple(layer(rng, widest) for _ in range(rng.integers(1, 7))),
+            layers=tuple(layer(rng, widest) for _ in range(rng.integers(0, 7))),
+            convolutions=tuple(convolution(rng) for _ in range(convolutions)),
             optimizer=str(rng.choice(list(OPTIMIZERS))),
             learning_rate=float(10 ** rng.uniform(-6, 1)),
             batch_size=int(rng.integers(2, 1025)),

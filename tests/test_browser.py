@@ -12,7 +12,7 @@ from scipy import ndimage
 from serving import PHONE, Server, poll, settle
 
 from mnist_core import models
-from mnist_core.spec import Layer, RunSpec
+from mnist_core.spec import Conv, Layer, RunSpec
 
 # page: its heading, and a link into it whose parameters must survive
 PAGES = {
@@ -375,6 +375,8 @@ def test_a_second_visitor_waits_in_the_queue(training, go, server):
 
 def test_a_design_travels_by_its_url(go):
     page = go("builder")
+    page.get_by_role("slider", name="Convolution blocks").press("ArrowRight")
+    page.get_by_role("slider", name="Convolution 1: filters").press("ArrowLeft")
     page.get_by_role("slider", name="Hidden layers").press("ArrowRight")
     page.get_by_role("slider", name="Layer 2: units").press("ArrowRight")
     page.get_by_role("slider", name="Epochs").press("ArrowLeft")
@@ -384,6 +386,7 @@ def test_a_design_travels_by_its_url(go):
     query = parameters(page)
     design = RunSpec.from_query(query)
     assert [layer.units for layer in design.layers] == [128, 136] and design.epochs == 9
+    assert design.convolutions == (Conv(28),)
     other = go("builder", query=query)
     assert other.get_by_test_id("stCode").text_content() == code
     assert parameters(other) == query

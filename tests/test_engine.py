@@ -11,13 +11,22 @@ from mnist_core.control import Control
 from mnist_core.dataset import Mnist, Split
 from mnist_core.network import Network, cross_entropy
 from mnist_core.runs import Runs
-from mnist_core.spec import ACTIVATIONS, INITIALIZERS, OPTIMIZERS, Layer, RunSpec, SpecError
+from mnist_core.spec import (
+    ACTIVATIONS,
+    INITIALIZERS,
+    OPTIMIZERS,
+    Conv,
+    Layer,
+    RunSpec,
+    SpecError,
+)
 
 keras = engine.keras
 # Of `tiny`'s 640 training images a share of 0.2 is kept: 512 are left, 16 batches an epoch.
 SMALL = RunSpec(layers=(Layer(16),), batch_size=32, epochs=2)
 MIXED = RunSpec(layers=(Layer(24, batch_norm=True, dropout=0.3), Layer(16, "tanh", dropout=0.2)),
                 batch_size=32, epochs=4)  # fmt: skip
+CONVOLUTIONS = Conv(6, 5, "relu", True, 3, 0.2), Conv(8, 3, "elu", True)
 TRAINED = slice(0, 512)
 KEPT = slice(512, 640)
 
@@ -91,6 +100,22 @@ def test_the_loop_computes_what_keras_computes(optimizer, norm, activation, tiny
     losses, weights = by_keras(spec, tiny)
     assert losses[-4:].mean() < losses[:4].mean()
     assert_like_keras(happened, losses, weights)
+
+
+def test_convolutions_train_as_in_keras_with_the_moving_averages_of_their_maps(tiny):
+    layers = (Layer(16, "tanh", dropout=0.3),)
+    spec = RunSpec(layers, convolutions=CONVOLUTIONS, batch_size=128, epochs=2, seed=5)
+    happened = train(spec, tiny)
+    losses, weights = by_keras(spec, tiny)
+    assert losses[-4:].mean() < losses[:4].mean()
+    assert_like_keras(happened, losses, weights)
+    assert weights["conv_norm_1/moving_mean"].shape == (6,)
+    initial = engine.weights(engine.seeded(spec))
+    for name in initial:
+        assert not np.allclose(weights[name], initial[name], atol=1e-4), name
+    net = Network.from_weights(spec, happened[-1].checkpoint.weights)
+    loss, _ = cross_entropy(net.forward(tiny.test.images), tiny.test.labels)
+    assert happened[-1].test_loss == pytest.approx(loss, rel=1e-4)
 
 
 def tutorial_model(seed, **kernel):
@@ -375,6 +400,7 @@ def test_a_run_stopped_within_an_epoch_resumes_there(tiny):
 RUINED = {1: 1.0}  # after this epoch, a learning rate at which Adam spoils what it has learnt
 RESUMED = {
     "with dropout": ({}, {}),
+    "with convolutions": ({"convolutions": CONVOLUTIONS}, {}),
     "on a schedule": ({"schedule": "cosine"}, {}),
     "with another learning rate": ({"schedule": "warmup"}, {1: 0.01}),
     "best before the cut": ({"keep": "val_accuracy"}, RUINED),
@@ -572,11 +598,13 @@ def test_only_a_few_compiled_networks_are_kept():
 # ------------------------------------------------------------------------------- files
 
 
-def test_a_model_file_predicts_what_the_numpy_network_predicts(tiny, tmp_path):
-    weights = end(MIXED, tiny).checkpoint.weights
+@pytest.mark.parametrize("convolutions", [(), CONVOLUTIONS], ids=len)
+def test_a_model_file_predicts_what_the_numpy_network_predicts(convolutions, tiny, tmp_path):
+    spec = replace(MIXED, convolutions=convolutions)
+    weights = end(spec, tiny).checkpoint.weights
     path = tmp_path / "model.keras"
-    path.write_bytes(engine.keras_file(MIXED, weights))
-    ours = Network.from_weights(MIXED, weights).predict(tiny.test.images)
+    path.write_bytes(engine.keras_file(spec, weights))
+    ours = Network.from_weights(spec, weights).predict(tiny.test.images)
     theirs = engine.keras_predictor(path)(tiny.test.images)
     np.testing.assert_allclose(theirs, ours, rtol=0, atol=1e-5)
     model = engine.keras.models.load_model(path)  # by a stranger, without this package

@@ -2,6 +2,7 @@
 
 import ast
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from mnist_core.spec import (
     KEEPS,
     OPTIMIZERS,
     SCHEDULES,
+    Conv,
     Layer,
     RunSpec,
     SpecError,
@@ -23,7 +25,7 @@ keras = pytest.importorskip("keras")
 
 
 def one_of_each():
-    """Every optimizer, every activation, both validations, and all four kinds of layer."""
+    """Every optimizer, every activation, both validations, and all kinds of layer."""
     choices = zip(itertools.cycle(OPTIMIZERS), ACTIVATIONS, itertools.cycle((0.0, 1 / 3, 1e-05)))
     for i, (optimizer, activation, dropout) in enumerate(choices):
         layers = (Layer(8 + i, activation, bool(i % 2), dropout), Layer(9))
@@ -34,6 +36,10 @@ def one_of_each():
         yield RunSpec(layers, "adamw", 0.02, schedule=schedule, l2=1e-5 / 3, validation="test")
     for smoothing in (0.0, 0.1 / 3):
         yield RunSpec(layers, loss="categorical", label_smoothing=smoothing, l2=0.1)
+    blocks = Conv(8, 5, "elu", True, 3, 0.25), Conv(9, 1, "linear", pool=1), Conv(6)
+    yield RunSpec(layers, convolutions=blocks[:1], initializer="he_normal", l2=0.01)
+    yield RunSpec((), convolutions=blocks)
+    yield RunSpec(())
 
 
 def written(code: str, images: int = 60_000) -> dict:
@@ -173,11 +179,36 @@ def test_the_script_reads_like_a_tutorial():
     assert max(map(len, code.splitlines())) <= 100
 
 
-@pytest.mark.parametrize("validation", ["share", "test"])
-def test_the_whole_script_runs(tiny, monkeypatch, capsys, validation):
+def test_a_convolutional_script_reads_like_a_tutorial():
+    code = export.keras_code(RunSpec((), convolutions=(Conv(32, dropout=0.25), Conv(64, 5))))
+    assert code.startswith('"""MNIST with Keras: 28x28-conv32-conv64-10."""')
+    assert "\n".join((
+        "        layers.Rescaling(1 / 255),",
+        "        layers.Reshape((28, 28, 1)),",
+        '        layers.Conv2D(32, kernel_size=3, activation="relu"),',
+        "        layers.MaxPooling2D(2),",
+        "        layers.Dropout(0.25),",
+        '        layers.Conv2D(64, kernel_size=5, activation="relu"),',
+        "        layers.MaxPooling2D(2),",
+        "        layers.Flatten(),",
+        "        layers.Dense(10),",
+    )) in code  # fmt: skip
+
+
+DENSE = RunSpec((Layer(32, batch_norm=True, dropout=0.1),), epochs=3)
+WHOLE = {
+    "share": DENSE,
+    "test": replace(DENSE, validation="test"),
+    "convolutions": RunSpec((), epochs=3, learning_rate=0.01, convolutions=(
+        Conv(8, 5, "relu", True, 2, 0.1), Conv(8)
+    )),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("spec", WHOLE.values(), ids=WHOLE)
+def test_the_whole_script_runs(tiny, monkeypatch, capsys, spec):
     splits = [(split.images, split.labels) for split in (tiny.train, tiny.test)]
     monkeypatch.setattr(keras.datasets.mnist, "load_data", lambda: splits)
-    spec = RunSpec((Layer(32, batch_norm=True, dropout=0.1),), epochs=3, validation=validation)
     names: dict = {}
     exec(export.keras_code(spec), names)
     assert names["accuracy"] > 0.5

@@ -14,7 +14,7 @@ from PIL import Image
 from mnist_core import dataset, models, recipes
 from mnist_core.__main__ import main
 from mnist_core.network import initial_weights
-from mnist_core.spec import Layer, RunSpec
+from mnist_core.spec import Conv, Layer, RunSpec
 
 ROOT = Path(__file__).parent.parent
 
@@ -69,7 +69,12 @@ def test_train_reports_what_it_did(small, tiny, capsys, tmp_path):
     assert model.about["command"].startswith("python -m mnist_core train --recipe small --epochs 4")
 
 
-def test_both_kinds_of_model_file_predict_the_same(small, tiny, digit, capsys, tmp_path):
+@pytest.mark.parametrize("convolutions", [(), (Conv(6, batch_norm=True),)], ids=len)
+def test_both_kinds_of_model_file_predict_the_same(
+    convolutions, small, tiny, digit, capsys, tmp_path, monkeypatch
+):
+    recipe = recipes.Recipe(replace(small, convolutions=convolutions), "a test", "Nothing.")
+    monkeypatch.setitem(recipes.RECIPES, "small", recipe)
     found = []
     for kind in ("npz", "keras"):
         path = str(tmp_path / f"model.{kind}")

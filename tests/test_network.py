@@ -11,10 +11,13 @@ from scipy.special import log_softmax
 
 from mnist_core import network
 from mnist_core.network import Network, cross_entropy, softmax
-from mnist_core.spec import ACTIVATIONS, INITIALIZERS, Layer, RunSpec
+from mnist_core.spec import ACTIVATIONS, INITIALIZERS, Conv, Layer, RunSpec
 
 ROOT = Path(__file__).resolve().parent.parent
 DEEP = RunSpec(layers=(Layer(16, "tanh", True, 0.3), Layer(12, "silu"), Layer(8, "elu", True)))
+MAPS = RunSpec((Layer(12, "tanh"),), convolutions=(
+    Conv(4, 5, "silu", True, 3, 0.2), Conv(6, 2, "elu", True, 1), Conv(5, 3, "relu", False, 2)
+))  # fmt: skip
 STEP = 1e-6  # of the finite differences; a kink nearer than this would spoil them
 
 
@@ -72,13 +75,28 @@ def batch_norm(rng):
     return network.BatchNormalization("bn", *rng.uniform(0.5, 1.5, (4, 5)))
 
 
+def convolution(size):
+    """For maps of two channels, with three filters."""
+    return lambda rng: network.Convolution(
+        "c", rng.normal(size=(size, size, 2, 3)), rng.normal(size=3)
+    )
+
+
 LAYERS = {
     "rescaling": (lambda rng: network.Rescaling("r", 1 / 255, np.float64), (4, 5), False),
-    "flatten": (lambda rng: network.Flatten("f"), (4, 3, 2), False),
+    "reshape": (lambda rng: network.Reshape("r", (3, 2, 1)), (4, 3, 2), False),
+    "flatten": (lambda rng: network.Reshape("f", (-1,)), (4, 3, 2), False),
     "dense": (lambda rng: network.Dense("d", rng.normal(size=(5, 3)), rng.normal(size=3)),
               (4, 5), False),
+    "convolution": (convolution(3), (2, 6, 5, 2), False),
+    "convolution of one pixel": (convolution(1), (2, 4, 3, 2), False),
+    "convolution of the whole map": (convolution(5), (2, 5, 5, 2), False),
+    "max-pooling": (lambda rng: network.MaxPooling("p", 2), (2, 6, 4, 3), False),
+    "max-pooling with a remainder": (lambda rng: network.MaxPooling("p", 3), (2, 7, 5, 3), False),
     "batch norm, inference": (batch_norm, (4, 5), False),
     "batch norm, training": (batch_norm, (4, 5), True),
+    "batch norm over maps, inference": (batch_norm, (2, 3, 4, 5), False),
+    "batch norm over maps, training": (batch_norm, (2, 3, 4, 5), True),
     "dropout, inference": (lambda rng: network.Dropout("o", 0.4, rng), (4, 5), False),
     **{
         name: (lambda rng, name=name: network.Activation(name, name), (40, 5), False)
@@ -101,8 +119,9 @@ def test_backward_is_the_derivative_of_forward(make, shape, training, rng):
     assert_derivatives(loss, [(x, d_x), *parameters], rng)
 
 
-def test_dropout_sends_the_gradient_where_the_values_went(rng):
-    layer, x = network.Dropout("o", 0.4, rng), np.ones((50, 40))
+@pytest.mark.parametrize("shape", [(50, 40), (5, 10, 10, 4)])
+def test_dropout_sends_the_gradient_where_the_values_went(shape, rng):
+    layer, x = network.Dropout("o", 0.4, rng), np.ones(shape)
     out = layer.forward(x, training=True)
     assert np.array_equal(layer.backward(np.ones_like(x)), out)
     assert set(np.unique(out)) == {0.0, 1 / 0.6}
@@ -110,9 +129,13 @@ def test_dropout_sends_the_gradient_where_the_values_went(rng):
 
 
 @pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize("spec", [DEEP, RunSpec(layers=(Layer(12, "sigmoid"),))])
+@pytest.mark.parametrize("spec", [DEEP, RunSpec(layers=(Layer(12, "sigmoid"),)), MAPS])
 def test_the_whole_network_backward_is_its_derivative(spec, training, rng):
-    spec = replace(spec, layers=tuple(replace(x, dropout=0.0) for x in spec.layers))
+    spec = replace(
+        spec,
+        layers=tuple(replace(x, dropout=0.0) for x in spec.layers),
+        convolutions=tuple(replace(x, dropout=0.0) for x in spec.convolutions),
+    )
     net = Network.from_weights(spec, scrambled(spec, rng), np.float64)
     images, labels = digits(rng)
     images = images.astype(np.float64)
@@ -184,10 +207,14 @@ def keras_model(spec, weights):
 def designs(random_spec):
     """Each activation with and without batch normalisation and dropout, and many at random."""
     rng = np.random.default_rng(7)
-    for name in ACTIVATIONS:
+    for i, name in enumerate(ACTIVATIONS):
         for norm in (False, True):
             yield RunSpec(layers=(Layer(48, name, norm, 0.25 * norm), Layer(24, name, norm)))
-    yield from (random_spec(rng, widest=200) for _ in range(40))
+        block = Conv(8, 3, name, bool(i % 2), 2, 0.25)
+        yield RunSpec((), convolutions=(block, replace(block, filters=6, kernel=4, pool=3)))
+    yield MAPS
+    yield RunSpec((), convolutions=(Conv(4, 7, pool=3), Conv(64, 1, pool=1)))
+    yield from (random_spec(rng, widest=200) for _ in range(30))
 
 
 def test_every_design_computes_what_keras_computes(random_spec, mnist, rng):
@@ -214,22 +241,55 @@ def test_the_names_and_shapes_of_the_weights_are_those_of_keras(random_spec, rng
         assert list(found.items()) == list(network.weight_shapes(spec).items())
 
 
-def test_training_batch_norm_equals_keras(mnist, rng):
-    spec = RunSpec(layers=(Layer(32, "relu", True), Layer(16, "tanh", True)))
+@pytest.mark.parametrize("size", [2, 3])
+def test_equal_maxima_are_resolved_as_in_keras(size, rng):
+    from mnist_core import engine
+
+    tf = engine.tf
+    x = rng.integers(0, 3, (4, 8, 7, 5)).astype(np.float32)
+    layer, watched = network.MaxPooling("p", size), tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(watched)
+        out = engine.keras.layers.MaxPooling2D(size)(watched)
+    d_out = rng.normal(size=out.shape).astype(np.float32)
+    np.testing.assert_array_equal(layer.forward(x), out.numpy())
+    np.testing.assert_array_equal(layer.backward(d_out), tape.gradient(out, watched, d_out).numpy())
+
+
+BATCH_NORM = {
+    "units": RunSpec(layers=(Layer(32, "relu", True), Layer(16, "tanh", True))),
+    "maps": RunSpec((), convolutions=(Conv(8, 3, "relu", True), Conv(6, 3, "tanh", True, 1))),
+}
+
+
+@pytest.fixture
+def double():
+    """Keras in float64: over maps its float32 sums are off by more than ours may be."""
+    from mnist_core import engine
+
+    engine.keras.config.set_dtype_policy("float64")
+    yield
+    engine.keras.config.set_dtype_policy("float32")
+
+
+@pytest.mark.parametrize("spec", BATCH_NORM.values(), ids=BATCH_NORM)
+def test_training_batch_norm_equals_keras(spec, mnist, rng, double):
     weights = scrambled(spec, rng)
-    model, net = keras_model(spec, weights), Network.from_weights(spec, weights)
+    model, net = keras_model(spec, weights), Network.from_weights(spec, weights, np.float64)
+    single = Network.from_weights(spec, weights)
     for first in (0, 64):
         images = mnist.train.images[first : first + 64]
         logits = model(images, training=True).numpy()
-        np.testing.assert_allclose(net.forward(images, True), logits, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(net.forward(images, True), logits, rtol=1e-5, atol=2e-6)
+        np.testing.assert_allclose(single.forward(images, True), logits, rtol=1e-5, atol=2e-5)
     from mnist_core import engine
 
     for name, value in engine.weights(model).items():
-        np.testing.assert_allclose(net.weights()[name], value, rtol=1e-5, atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(net.weights()[name], value, rtol=1e-5, err_msg=name)
 
 
 CUT = 2 / 0.87962566103423978  # deviations: where the truncated normals of Keras end
-SPREAD = {  # (variance, largest value in deviations) for a kernel (d, m)
+SPREAD = {  # (variance, largest value in deviations), d inputs to an output, m outputs of an input
     "glorot_uniform": lambda d, m: (2 / (d + m), 3**0.5),
     "he_normal": lambda d, m: (2 / d, CUT),
     "lecun_normal": lambda d, m: (1 / d, CUT),
@@ -241,7 +301,8 @@ SPREAD = {  # (variance, largest value in deviations) for a kernel (d, m)
 def test_initial_weights_are_drawn_like_keras_draws_them(initializer, rng):
     from mnist_core import engine
 
-    spec = RunSpec((Layer(512, batch_norm=True), Layer(300)), initializer=initializer)
+    spec = RunSpec((Layer(512, batch_norm=True), Layer(300)), initializer=initializer,
+                   convolutions=(Conv(32, 5, pool=3), Conv(24, 3)))  # fmt: skip
     ours, keras = network.initial_weights(spec, rng), engine.weights(engine.seeded(spec))
     assert list(ours) == list(keras)
     for name, value in keras.items():
@@ -249,7 +310,8 @@ def test_initial_weights_are_drawn_like_keras_draws_them(initializer, rng):
         if not name.endswith("/kernel"):
             np.testing.assert_array_equal(ours[name], value, err_msg=name)
             continue
-        variance, largest = SPREAD[initializer](*value.shape)
+        inputs, outputs = value[..., 0].size, value[..., 0, :].size
+        variance, largest = SPREAD[initializer](inputs, outputs)
         deviation = variance**0.5
         for drawn in (ours[name], value):
             assert abs(drawn.mean()) <= 5 * deviation / drawn.size**0.5, name
@@ -275,9 +337,15 @@ def test_two_truncated_normals_have_the_shape_that_keras_gives_them(rng):
 # ------------------------------------------------------------------------------- use
 
 
-def test_a_step_lowers_the_loss_and_gives_the_loss_before_it(mnist):
+@pytest.mark.parametrize(
+    "spec",
+    [RunSpec(layers=(Layer(32, batch_norm=True),)),
+     RunSpec((), convolutions=(Conv(8, batch_norm=True), Conv(8)))],
+    ids=["dense", "convolutions"],
+)  # fmt: skip
+def test_a_step_lowers_the_loss_and_gives_the_loss_before_it(spec, mnist):
     images, labels = mnist.train.images[:64], mnist.train.labels[:64]
-    net = Network.from_spec(RunSpec(layers=(Layer(32, batch_norm=True),)), np.random.default_rng(0))
+    net = Network.from_spec(spec, np.random.default_rng(0))
     before = cross_entropy(net.forward(images, training=True), labels)[0]
     losses = [net.step(images, labels, 0.1) for _ in range(20)]
     assert losses[0] == pytest.approx(before)
@@ -317,19 +385,33 @@ def test_trace_names_each_layer_and_ends_in_the_logits(rng):
     assert np.array_equal(trace[-1][1], net.forward(images))
 
 
+def test_trace_shows_the_maps(rng):
+    net, (images, _) = Network.from_weights(MAPS, scrambled(MAPS, rng)), digits(rng, 1)
+    assert [(layer.name, out.shape[1:]) for layer, out in net.trace(images)] == [
+        ("rescaling", (28, 28)), ("reshape", (28, 28, 1)),
+        ("conv_1", (24, 24, 4)), ("conv_1/silu", (24, 24, 4)), ("conv_norm_1", (24, 24, 4)),
+        ("pool_1", (8, 8, 4)), ("conv_dropout_1", (8, 8, 4)),
+        ("conv_2", (7, 7, 6)), ("conv_2/elu", (7, 7, 6)), ("conv_norm_2", (7, 7, 6)),
+        ("conv_3", (5, 5, 5)), ("conv_3/relu", (5, 5, 5)), ("pool_3", (2, 2, 5)),
+        ("flatten", (20,)), ("dense_1", (12,)), ("dense_1/tanh", (12,)), ("logits", (10,)),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
         (lambda w: w.pop("dense_2/bias"), "lack 'dense_2/bias'"),
         (lambda w: w.update({"dense_9/bias": np.zeros(3)}), "hold 'dense_9/bias'"),
         (lambda w: w.update({"logits/kernel": np.zeros((9, 10))}), "shape (9, 10);"),
+        (lambda w: w.update({"conv_1/kernel": np.zeros((5, 5, 4))}), "needs (5, 5, 1, 4)."),
     ],
 )
 def test_weights_of_another_design_are_refused_in_a_sentence(change, says, rng):
-    weights = scrambled(DEEP, rng)
+    spec = replace(DEEP, convolutions=MAPS.convolutions)
+    weights = scrambled(spec, rng)
     change(weights)
     with pytest.raises(ValueError) as refusal:
-        Network.from_weights(DEEP, weights)
+        Network.from_weights(spec, weights)
     assert says in str(refusal.value) and str(refusal.value).endswith(".")
 
 

@@ -17,7 +17,7 @@ import pytest
 from mnist_core import events
 from mnist_core import runs as module
 from mnist_core.runs import ENDED, Runs
-from mnist_core.spec import Layer, RunSpec, SpecError
+from mnist_core.spec import Conv, Layer, RunSpec, SpecError
 
 ROOT = Path(__file__).resolve().parent.parent
 SPEC = RunSpec(layers=(Layer(64, dropout=0.2), Layer(32, "tanh", True)), learning_rate=0.003)
@@ -68,6 +68,8 @@ def test_a_new_run_is_queued_and_keeps_what_was_asked(runs):
     assert before <= run.created <= time.time()
     assert run.started is run.ended is run.test_accuracy is run.test_loss is run.seconds is None
     assert run.name.startswith("784-64-32-10 · adam · ")
+    run = runs.create(RunSpec((), convolutions=(Conv(8), Conv(16))), "ada", "d", "s")
+    assert run.name.startswith("28x28-conv8-conv16-10 · adam · ")
 
 
 def test_an_unknown_run_is_none(runs):

@@ -128,9 +128,22 @@ def test_parameters_are_what_arithmetic_says(random_spec):
     rng = np.random.default_rng(1)
     for _ in range(100):
         spec = random_spec(rng)
-        widths = [784, *(layer.units for layer in spec.layers), 10]
-        dense = sum(d * m + m for d, m in itertools.pairwise(widths))
-        assert spec.parameters == dense + sum(4 * x.units for x in spec.layers if x.batch_norm)
+        side, channels, expected = 28, 1, 0
+        for x in spec.convolutions:
+            expected += (x.kernel**2 * channels + 1) * x.filters + 4 * x.filters * x.batch_norm
+            side, channels = (side - x.kernel + 1) // x.pool, x.filters
+        widths = [side * side * channels, *(layer.units for layer in spec.layers), 10]
+        expected += sum(d * m + m for d, m in itertools.pairwise(widths))
+        assert spec.parameters == expected + sum(4 * x.units for x in spec.layers if x.batch_norm)
+
+
+def test_the_sizes_name_a_design():
+    layers = Layer(128, batch_norm=True), Layer(64)
+    blocks = Conv(32), Conv(16, 5, dropout=0.5)
+    assert RunSpec(layers).sizes == ("784", "128", "64", "10")
+    assert RunSpec((), convolutions=blocks).sizes == ("28x28", "conv32", "conv16", "10")
+    assert RunSpec(layers, convolutions=blocks[:1]).sizes[:3] == ("28x28", "conv32", "128")
+    assert RunSpec(()).sizes == ("784", "10")
 
 
 def test_every_kernel_gets_the_initializer_and_the_penalty_and_nothing_else_does():
