@@ -13,6 +13,7 @@ Designs
     schedules  how the learning rate moves over a run
     recipes    named RunSpecs, each with its source and its published figure
     export     the Keras script of a design
+    augment    training images distorted, in NumPy or in Keras by one formula
 Training
     engine     RunSpec -> Keras model -> compiled chunks -> events; the only TensorFlow
     quiet      TensorFlow's start-up notes kept out of stderr

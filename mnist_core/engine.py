@@ -32,7 +32,7 @@ with stderr_without("absl::InitializeLog", "oneDNN custom operations"):
     import keras
     import tensorflow as tf
 
-from . import events, loop
+from . import augment, events, loop
 from .control import Control
 from .dataset import Mnist
 from .spec import CLASSES, IMAGE_SHAPE, L2, OPTIMIZERS, Block, RunSpec
@@ -158,6 +158,9 @@ class Program:
         self.optimizer.build(self.model.trainable_variables)
         self._fresh_optimizer = [v.numpy() for v in self.optimizer.variables]
         self._loss = loss(spec)
+        self.augment = spec.augment
+        self.draws = keras.random.SeedGenerator(spec.seed, name="augment")
+        self._distort = tf.function(self._distorted, jit_compile=True, autograph=False)
         self.chunk = tf.function(self._chunk, jit_compile=fused(spec), autograph=False)
         self._totals = tf.function(self._evaluate, autograph=False)
 
@@ -169,15 +172,25 @@ class Program:
         for mine, new in zip(self.optimizer.variables, self._fresh_optimizer, strict=True):
             mine.assign(new)
         self.optimizer.learning_rate.assign(spec.learning_rate)
+        self.draws.state.assign([spec.seed, 0])
 
     def train_step(self, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """One batch: the mean loss and the number of right answers before the update."""
         variables = self.model.trainable_variables
+        if self.augment:
+            images = self._distort(images, tf.cast(self.draws.next(), tf.int32))
         with tf.GradientTape() as tape:
             logits = self.model(images, training=True)
             loss = self._total(labels, logits)
         self.optimizer.apply(tape.gradient(loss, variables), variables)
         return loss, _right(logits, labels)
+
+    def _distorted(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """The batch as the network is shown it this time: uint8, like the images themselves."""
+        shape = (images.shape[0], augment.draws(self.augment))
+        noise = tf.random.stateless_uniform(shape, seed, -1, 1, alg="threefry")
+        floats = augment.distort(tf.cast(images, tf.float32), noise, self.augment, keras.ops)
+        return tf.cast(tf.round(floats), tf.uint8)
 
     def _total(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """The loss with the penalties of the layers, as Keras reports it."""
@@ -247,7 +260,7 @@ class Program:
             variable.assign(saved.state[name])
 
     def _state(self) -> dict[str, Any]:
-        """Variables that are not weights: the optimizer's and the dropout generators'."""
+        """Variables that are not weights: the optimizer's and the random generators'."""
         weights = {id(v) for v in self.model.weights}
         generators = {
             f"{layer.name}/{v.name}": v
@@ -255,6 +268,8 @@ class Program:
             for v in layer.variables
             if id(v) not in weights
         }
+        if self.augment:
+            generators["augment/draws"] = self.draws.state
         return generators | {f"optimizer/{i}": v for i, v in enumerate(self.optimizer.variables)}
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
+from dataclasses import astuple
 from typing import Any
 
+from . import augment
 from .schedules import DROPS, WARM_UP
-from .spec import IMAGE_SHAPE, L2, OPTIMIZERS, Block, RunSpec
+from .spec import AUGMENTATIONS, IMAGE_SHAPE, L2, OPTIMIZERS, Block, RunSpec
 
 _SCRIPT = '''\
 """MNIST with Keras: {network}."""
 
-import keras
-from keras import layers
+{imports}import keras
+{numpy}from keras import layers
 
-keras.utils.set_random_seed({seed})
+{distortions}keras.utils.set_random_seed({seed})
 (x_train, y_train), (x_test, y_test) = keras.datasets.mnist.load_data()
 {one_hot}
 model = keras.Sequential(
@@ -43,9 +46,14 @@ def keras_code(spec: RunSpec) -> str:
     Raises SpecError for a design that cannot be trained.
     """
     spec.check()
-    lines = [f'keras.Input({IMAGE_SHAPE}, dtype="uint8")', *map(_layer, spec.stack())]
+    distort = ["Distort()"] if spec.augment else []
+    first = [f'keras.Input({IMAGE_SHAPE}, dtype="uint8")', *distort]
+    lines = [*first, *map(_layer, spec.stack())]
     return _SCRIPT.format(
         network="-".join(spec.sizes),
+        imports=_IMPORTS if spec.augment else "",
+        numpy="import numpy as np\n" if spec.augment else "",
+        distortions=_distortions(spec) if spec.augment else "",
         seed=spec.seed,
         one_hot=_ONE_HOT if spec.loss == "categorical" else "",
         layers=",\n        ".join(lines),
@@ -60,6 +68,55 @@ _ONE_HOT = """\
 y_train = keras.utils.to_categorical(y_train, 10)
 y_test = keras.utils.to_categorical(y_test, 10)
 """
+
+
+_IMPORTS = """\
+from collections import namedtuple
+from typing import Any
+
+"""
+
+_DISTORT = '''\
+Augment = namedtuple("Augment", "{names}")
+augment = Augment({most})
+{constants}
+
+
+{functions}
+
+class Distort(layers.Layer):
+    """Each image in a new distortion while training; at any other time as it is."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.seed = keras.random.SeedGenerator({seed})
+
+    def call(self, images, training=False):
+        images = keras.ops.cast(images, "float32")
+        if not training:
+            return images
+        shape = (keras.ops.shape(images)[0], draws(augment))
+        noise = keras.random.uniform(shape, -1, 1, seed=self.seed)
+        return keras.ops.round(distort(images, noise, augment, keras.ops))
+
+    def compute_output_shape(self, shape):
+        return shape
+
+
+'''
+
+
+def _distortions(spec: RunSpec) -> str:
+    """The augmentation as a Keras layer around the very functions that the engine compiles."""
+    constants = ("SIDE", "MIDDLE", "RIM", "WIDE", "KNOTS", "SMOOTH")
+    functions = ("draws", "distort", "framed", "redraw", "sources", "bend", "sample")
+    return _DISTORT.format(
+        names=" ".join(AUGMENTATIONS),
+        most=", ".join(map(repr, astuple(spec.augment))),
+        constants="\n".join(f"{name} = {getattr(augment, name)!r}" for name in constants),
+        functions="\n\n".join(inspect.getsource(getattr(augment, name)) for name in functions),
+        seed=spec.seed,
+    )
 
 
 def _layer(block: Block) -> str:

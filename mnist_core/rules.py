@@ -176,6 +176,7 @@ def _unwise(spec: Any) -> Iterator[Problem]:
             "nothing but cost."
         )
     yield from _unwise_layers(spec)
+    yield from _unwise_augmentation(spec.augment)
     if spec.initializer == "zeros":
         yield _advice(
             "Kernels that start at zero give all units of a layer the same gradient, so they never "
@@ -237,6 +238,25 @@ def _unwise_layers(spec: Any) -> Iterator[Problem]:
                 f"Layer {i} squeezes every digit through {layer.units} numbers, fewer than the "
                 f"{CLASSES} classes: expect a lower accuracy."
             )
+
+
+# Above so much, and why not: the digit's box is 20 pixels wide in an image of 28.
+_FAR = {
+    "shift": (4, "moves strokes out of the image, which has 4 empty pixels on each side"),
+    "rotation": (30, "brings 6 and 9, or 1 and 7, close to each other"),
+    "zoom": (0.4, "makes digits larger than the image"),
+    "shear": (30, "leans digits further than a hand does"),
+    "elastic": (2.5, "folds strokes over each other, and some digits cannot be read any more"),
+    "pen": (0.7, "wipes thin strokes out"),
+}
+
+
+def _unwise_augmentation(augment: Augment) -> Iterator[Problem]:
+    for name, (far, why) in _FAR.items():
+        if (most := getattr(augment, name)) > far:
+            given = AUGMENTATIONS[name]
+            size = f"{most:.0%}" if given.unit == "share" else f"{most:g} {given.unit}"
+            yield _advice(f"{given.label} by up to {size} {why}: expect a lower accuracy.")
 
 
 def _advice(sentence: str) -> Problem:

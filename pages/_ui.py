@@ -90,6 +90,7 @@ class State:
     canvas_start: dict[str, Any] | None = None
     seen: str = ""
     paused: bool = False
+    draw: int = 0
 
 
 def _state() -> State:

@@ -1,10 +1,12 @@
 """Design a network, train it, watch it live."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from mnist_core import export
 from mnist_core.spec import RunSpec
-from pages import _design, _live, _ui, _widgets
+from pages import _augment, _design, _live, _ui, _widgets
 
 _ui.page()
 
@@ -26,7 +28,7 @@ if sentence:
     st.warning(sentence, icon=":material/link_off:")
 left, right = st.columns([2, 3], gap="large")
 with left:
-    spec = _design.form(spec)
+    spec = replace(_design.form(spec), augment=_augment.form(spec.augment))
 _ui.design_to_url(spec)
 run = _ui.run_in_url()
 with right:

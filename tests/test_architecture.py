@@ -10,13 +10,14 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 CORE = sorted((ROOT / "mnist_core").glob("*.py"))
 PAGES = sorted((ROOT / "pages").glob("*.py"))
-PRIVATE = {"pages._ui", "pages._widgets", "pages._design", "pages._live"}
+PRIVATE = {"pages._ui", "pages._widgets", "pages._design", "pages._live", "pages._augment"}
 TENSORFLOW = {"tensorflow", "keras"}
 LEAVES = {
     "choices": set(),
     "control": set(),
     "schedules": {"numpy"},
     "rules": set(),
+    "augment": {"numpy"},
     "spec": set(),
     "events": {"numpy"},
     "pixels": {"numpy"},
@@ -24,7 +25,12 @@ LEAVES = {
     "habits": {"numpy", "scipy", "PIL", "sklearn"},
     "drawing": {"numpy", "scipy", "PIL"},
 }
-BELOW = {"spec": {"choices", "rules"}, "rules": {"choices"}, "habits": {"drawing"}}
+BELOW = {
+    "spec": {"choices", "rules"},
+    "rules": {"choices"},
+    "habits": {"drawing"},
+    "augment": {"choices"},
+}
 named = pytest.mark.parametrize
 
 

@@ -7,14 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mnist_core import engine, export, schedules
+from mnist_core import augment, engine, export, schedules
 from mnist_core.recipes import RECIPES
 from mnist_core.spec import (
     ACTIVATIONS,
+    AUGMENTATIONS,
     INITIALIZERS,
     KEEPS,
     OPTIMIZERS,
     SCHEDULES,
+    Augment,
     Conv,
     Layer,
     RunSpec,
@@ -236,6 +238,48 @@ def test_the_whole_script_keeps_and_ends_as_it_was_designed(keep, tiny, tmp_path
     x, y = tiny.train.images[512:], keras.utils.to_categorical(tiny.train.labels[512:], 10)
     found = names["model"].evaluate(x, y, verbose=0, return_dict=True)[measure[4:]]
     assert found == pytest.approx(history[measure][best if keep != "last" else -1], rel=1e-4)
+
+
+SOME = Augment(2, 10, 0.1, 10, 1.4, 0.5)
+
+
+def executed(spec, tiny, monkeypatch):
+    """The names that the whole script leaves behind, run on tiny data."""
+    splits = [(split.images, split.labels) for split in (tiny.train, tiny.test)]
+    monkeypatch.setattr(keras.datasets.mnist, "load_data", lambda: splits)
+    names: dict = {}
+    exec(export.keras_code(spec), names)
+    return names
+
+
+def test_the_script_distorts_as_the_engine_does_and_only_in_training(tiny, monkeypatch, capsys):
+    spec = RunSpec((Layer(16),), epochs=2, batch_size=100, seed=3, augment=SOME)
+    names = executed(spec, tiny, monkeypatch)
+    assert "Test accuracy: " in capsys.readouterr().out
+    assert np.isfinite(names["model"].history.history["loss"]).all()
+    distort, *others = names["model"].layers
+    assert [type(x) for x in others] == [type(x) for x in engine.build(spec).layers]
+    images = tiny.test.images[:50]
+    np.testing.assert_array_equal(distort(images, training=False), images)
+    noise = np.random.default_rng(0).uniform(-1, 1, (50, augment.draws(SOME))).astype("float32")
+    monkeypatch.setattr(keras.random, "uniform", lambda *_, **__: noise)
+    expected = np.round(augment.distort(images.astype("float32"), noise, SOME))
+    found = distort(images, training=True).numpy()
+    assert abs(found - expected).max() <= 1 and np.mean(found != expected) < 1e-3
+    assert np.mean(found != images) > 0.1
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_the_script_has_each_distortion_and_stays_plain_without(name):
+    spec = RunSpec((Layer(8),), augment=Augment(**{name: 0.4}))
+    code = export.keras_code(spec)
+    names: dict = {}
+    exec(code.partition("keras.utils.set_random_seed")[0], names)
+    assert names["augment"] == tuple(0.4 if x == name else 0.0 for x in AUGMENTATIONS)
+    assert max(map(len, code.splitlines())) <= 100
+    plain = export.keras_code(RunSpec((Layer(8),)))
+    assert "istort" not in plain and "numpy" not in plain
+    assert plain.startswith('"""MNIST with Keras: 784-8-10."""\n\nimport keras\n')
 
 
 def test_an_impossible_design_is_not_written():

@@ -246,6 +246,12 @@ UNWISE = {
     "narrow layer": (with_layer(units=8), "through 8 numbers"),
     "validation on test": (RunSpec(validation="test"), "test set"),
     "zeros": (RunSpec(initializer="zeros"), "hardly learn"),
+    "far shift": (RunSpec(augment=Augment(shift=5)), "Shift by up to 5 pixels moves strokes out"),
+    "far rotation": (RunSpec(augment=Augment(rotation=31)), "31 degrees brings 6 and 9"),
+    "far zoom": (RunSpec(augment=Augment(zoom=0.5)), "50% makes digits larger than the image"),
+    "far shear": (RunSpec(augment=Augment(shear=45)), "further than a hand does"),
+    "far elastic": (RunSpec(augment=Augment(elastic=3)), "folds strokes over each other"),
+    "far pen": (RunSpec(augment=Augment(pen=1.0)), "wipes thin strokes out"),
     "patience in vain": (RunSpec(patience=5, epochs=5), "cannot end a run of 5 epochs early"),
 }
 
@@ -272,6 +278,7 @@ def test_an_unwise_value_is_advice_and_can_be_trained(spec, says):
         RunSpec(),
         with_layer(activation="linear"),
         RunSpec(layers=(Layer(64, "sigmoid", batch_norm=True),) * 4),
+        RunSpec(augment=Augment(4, 30, 0.4, 30, 2.5, 0.7)),
         RunSpec(layers=(Layer(64, "tanh"),) * 3),
         RunSpec(batch_size=8),
         dataclasses.replace(PLAIN, batch_size=1),
