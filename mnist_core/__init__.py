@@ -11,6 +11,7 @@ Designs
     rules      what is impossible or unwise about a design, in plain sentences
     spec       what to train: the frozen RunSpec, its stack of layers and its URL form
     schedules  how the learning rate moves over a run
+    estimate   how long a design will train on this host, and its memory: before it does
     recipes    named RunSpecs, each with its source and its published figure
     export     the Keras script of a design
     augment    training images distorted, in NumPy or in Keras by one formula
@@ -24,6 +25,8 @@ Training
     service    jobs on the cluster: submit, watch, control
     cluster    the Dask side of the service: scheduler, worker process, calls
     runs       run records (SQLite) and artifacts (files), crash-safe
+    calibrate  how fast this machine trains: a few small designs, timed
+    host       what this machine is, and what this process takes of it
 Using a model
     network    the NumPy network: each forward beside its backward; runs any trained model
     models     model files: a design, its weights and what is known about them
@@ -33,4 +36,5 @@ The command line (python -m mnist_core)
     __main__   fetch, recipes, train, predict, bench
     bench      the engine side by side with plain Keras, in one run
     bench_app  the app as a visitor meets it, timed in a browser
+    bench_estimates  what the app predicts for a run, held against what it takes
 """

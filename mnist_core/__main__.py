@@ -323,6 +323,7 @@ def bench(given: argparse.Namespace) -> None:
     _print_costs(result["costs"])
     for words, value in (result["app"] or {}).items():
         print(f"{words.replace('_', ' '):<26}{value:.3f}")
+    result["estimates"] = _estimates()
     if given.json:
         print(json.dumps(result))
 
@@ -334,6 +335,20 @@ def _print_costs(rows: list[dict]) -> None:
         _table([(grows, *(f"{row['value']}" for row in own)),
                 ("seconds", *(f"{row['seconds']:.2f}" for row in own))], left=1)  # fmt: skip
     print()
+
+
+def _estimates() -> list[dict[str, Any]]:
+    from . import bench_estimates
+
+    found = bench_estimates.run(_say)
+    print("\nwhat was estimated beforehand: seconds an epoch of 48,000 images and MB at most")
+    rows = [(row["name"], f"{row['predicted_seconds']:.2f}", f"{row['measured_seconds']:.2f}",
+             f"{row['seconds_error']:+.0%}", f"{row['predicted_bytes'] / 1e6:.0f}",
+             f"{row['measured_bytes'] / 1e6:.0f}", f"{row['bytes_error']:+.0%}")
+            for row in found]  # fmt: skip
+    _table([("network", "predicted s", "measured s", "error", "predicted MB", "measured MB",
+             "error"), *rows], left=1)
+    return found
 
 
 if __name__ == "__main__":

@@ -7,16 +7,15 @@ are interleaved, so that a busy moment of the machine meets all of them, and med
 from __future__ import annotations
 
 import os
-import platform
 import time
 from collections.abc import Callable
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 
 from . import dataset, engine
+from .host import cpu
 from .spec import Conv, Layer, RunSpec
 
 NETWORKS: dict[str, RunSpec] = {
@@ -157,13 +156,3 @@ def _images(n: int) -> tuple[np.ndarray, np.ndarray]:
     train = dataset.load("auto").train
     rows = np.arange(n) % len(train.labels)
     return train.images[rows], train.labels[rows]
-
-
-def cpu() -> str:
-    """The processor's name as the system gives it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor() or "unknown processor")

@@ -66,6 +66,12 @@ class Cluster:
         future.add_done_callback(lambda _: ended())
         return future
 
+    def calibrate(self, source: str) -> None:
+        """Have a worker measure its machine, on the data of `source`, when it has nothing to do."""
+        self._measuring = self._client.submit(
+            worker.calibrate, source, key=f"calibrate-{time.time_ns()}", retries=0, pure=False
+        )  # kept: Dask drops a task that nobody holds
+
     def result(self, future: Future) -> worker.Result:
         """How a training ended. Raises WorkerDied, or what the training raised."""
         try:

@@ -123,6 +123,11 @@ class Arrays(NamedTuple):
         return self.images.shape[0]
 
 
+def arrays(images: np.ndarray, labels: np.ndarray) -> Arrays:
+    """Images (n, 28, 28) uint8 and their labels (n,), as a Program takes them."""
+    return Arrays(tf.constant(images), tf.constant(labels, tf.int32))
+
+
 class Parts(NamedTuple):
     """The three sets of a run. Validation is the test set itself if the spec says so."""
 
@@ -134,7 +139,7 @@ class Parts(NamedTuple):
 @lru_cache(maxsize=2)
 def _resident(data: Mnist) -> tuple[Arrays, Arrays]:
     return tuple(
-        Arrays(tf.constant(split.images), tf.constant(split.labels.astype(np.int32)))
+        arrays(split.images, split.labels)
         for split in (data.train, data.test)
     )
 
@@ -301,7 +306,7 @@ def batches(n: int, size: int, seed: int, epoch: int) -> tf.Tensor:
 def stepper(spec: RunSpec, images: np.ndarray, labels: np.ndarray) -> Callable[[int], float]:
     """A compiled program as a function that trains so many steps in one chunk, at most one epoch,
     and returns their mean loss: for measuring."""
-    program, data = Program(spec), Arrays(tf.constant(images), tf.constant(labels, tf.int32))
+    program, data = Program(spec), arrays(images, labels)
     program.compile(data)
     rows = program.epoch(len(data), spec.seed, 0)
     rates = np.full(len(rows), spec.learning_rate)
@@ -365,5 +370,11 @@ def keras_predictor(path: str | Path) -> Callable[[np.ndarray], np.ndarray]:
 
 def warm(data: Mnist) -> None:
     """Do what the first training on `data` would otherwise wait for: compile the default design."""
-    spec = RunSpec()
-    _program(spec).compile(_parts(data, spec.validation, spec.validation_share).train)
+    prepared(RunSpec(), data)
+
+
+def prepared(spec: RunSpec, data: Mnist) -> tuple[Program, Parts]:
+    """The compiled program of a design, kept for its next run, and the images of that run."""
+    program, parts = _program(spec), _parts(data, spec.validation, spec.validation_share)
+    program.compile(parts.train)
+    return program, parts

@@ -47,6 +47,16 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
+class Predicted:
+    """What its owner was told before the run: the fields of `estimate.Estimate`."""
+
+    seconds_per_epoch: float
+    compile_seconds: float
+    seconds: float
+    peak_bytes: int
+
+
+@dataclass(frozen=True)
 class Started:
     """The first event: what will be trained, before anything is compiled."""
 
@@ -82,7 +92,8 @@ class Progress:
 
 @dataclass(frozen=True)
 class EpochEnded:
-    """An epoch: means over its batches as trained, and the validation images after it."""
+    """An epoch: means over its batches as trained, and the validation images after it. `seconds`
+    are those of the training alone."""
 
     epoch: int
     step: int
@@ -91,6 +102,7 @@ class EpochEnded:
     val_loss: float
     val_accuracy: float
     seconds: float
+    validation_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -114,7 +126,8 @@ class Checkpointed:
 class Finished:
     """The run came to its end; loss and accuracy on the test set, by the weights that it keeps.
 
-    `note` is a plain sentence if there is more to say, such as why it ended early.
+    `note` is a plain sentence if there is more to say, such as why it ended early; `peak_bytes`
+    the most memory that the process held meanwhile, 0 if that is not known.
     """
 
     step: int
@@ -123,6 +136,7 @@ class Finished:
     seconds: float
     note: str = ""
     checkpoint: Checkpoint | None = field(default=None, repr=False, compare=False)
+    peak_bytes: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -143,7 +157,8 @@ class WorkerDied(Exception):
 
 
 Event = (
-    Started | Compiled | Progress | EpochEnded | Marked | Checkpointed | Finished | Stopped | Failed
+    Predicted | Started | Compiled | Progress | EpochEnded | Marked | Checkpointed | Finished
+    | Stopped | Failed
 )
 KINDS: dict[str, type] = {kind.__name__: kind for kind in get_args(Event)}
 

@@ -123,12 +123,14 @@ class Run:
                 return
             yield progress
             self.control.sleep()
+        measured = time.perf_counter()
         val_loss, val_accuracy = self.program.evaluate(self.parts.validation)
+        measured = time.perf_counter() - measured
         if self._diverged(val_loss):  # a step's loss is from before its update
             return
         done = self.step - first
         yield (ended := events.EpochEnded(epoch + 1, self.step, loss_sum / done, right / done,
-                                          val_loss, val_accuracy, self.seconds - began))
+                                          val_loss, val_accuracy, self.seconds - began, measured))
         self._judge(ended)
         if time.perf_counter() - self.saved > CHECKPOINT_SECONDS:
             yield events.Checkpointed(self.step, self.checkpoint())

@@ -13,10 +13,10 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from . import events
+from . import estimate, events, host
 from .events import WorkerDied
 from .runs import Run, Runs
 from .spec import RunSpec
@@ -36,6 +36,9 @@ class Service:
         """`source` is what workers warm up with; `scheduler` a Dask address, None to embed one."""
         self.runs, self.source, self.address = runs, source, scheduler
         self.state, self.message = "starting", ""
+        self._figures = runs.folder / "calibration.json"
+        # Figures of another machine's workers are of no use after a change of cluster.
+        self.calibration = None if scheduler else estimate.kept(self._figures, host.identity())
         self._inbox: queue.Queue[Callable[[], None] | None] = queue.Queue()
         self._cluster: Cluster | None = None
         self._futures: dict[str, Any] = {}
@@ -49,8 +52,12 @@ class Service:
         self._thread.start()
         return self
 
-    def submit(self, spec: RunSpec, owner: str, data: str, source: str) -> Run:
+    def submit(
+        self, spec: RunSpec, owner: str, data: str, source: str,
+        predicted: estimate.Estimate | None = None,
+    ) -> Run:
         """Queue a run on the data that `dataset.load(source)` gives; `data` is that data's name.
+        What was `predicted` for it is kept with its record.
 
         Raises SpecError for a design that cannot be trained, ValueError if the owner has as many
         waiting as one may.
@@ -60,6 +67,8 @@ class Service:
                 f"You have {WAITING_EACH} runs waiting already: stop one, or let one finish first."
             )
         run = self.runs.create(spec, owner, data, source)
+        if predicted:
+            self.runs.append(run.id, [events.Predicted(**asdict(predicted))])
         if self.state == "failed":
             self.runs.end(run.id, "failed", self.message)
         self._inbox.put(self._dispatch)
@@ -155,6 +164,12 @@ class Service:
     def _record(self, message: dict) -> None:
         if "warm" in message:
             self.state = "ready"
+            if self.calibration is None:
+                self._cluster.calibrate(self.source)
+            return
+        if "calibration" in message:
+            self.calibration = estimate.Calibration.from_json(message["calibration"])
+            self.calibration.save(self._figures)
             return
         run = message["run"]
         happened = [events.from_wire(values) for values in message["events"]]

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from distributed import WorkerPlugin, get_worker
+from distributed.system import MEMORY_LIMIT
 
-from . import dataset, events
+from . import dataset, events, host
 from .control import Control
 from .spec import RunSpec
 
 TOPIC = "mnist-lab"
 FLUSH_SECONDS = 0.1  # ten messages a second cost training nothing measurable
+CALM_SECONDS = 0.5  # between two looks whether the trainings are over, when there is time to spare
 
 
 @dataclass
@@ -53,6 +55,7 @@ def train(
     send = _Sender(run)
     try:
         with _engine:
+            host.forget_peak()
             for event in engine.train(spec, dataset.load(source), job.control, resume):
                 if isinstance(event, events.Finished | events.Failed):
                     return _result(engine, spec, event)
@@ -70,7 +73,8 @@ def train(
 def _result(engine: Any, spec: RunSpec, event: events.Finished | events.Failed) -> Result:
     if isinstance(event, events.Failed):
         return Result(event, None, None)
-    return Result(event, event.checkpoint, engine.keras_file(spec, event.checkpoint.answer))
+    model = engine.keras_file(spec, event.checkpoint.answer)
+    return Result(replace(event, peak_bytes=host.peak_bytes()), event.checkpoint, model)
 
 
 class _Sender:
@@ -108,6 +112,22 @@ def newest_checkpoint(run: str) -> events.Checkpoint | None:
     """The latest checkpoint of a training of this worker."""
     job = _jobs.get(run)
     return job.checkpoint if job else None
+
+
+def calibrate(source: str) -> None:
+    """Measure this machine and send the figures to the service: a piece at a time, each of about a
+    second, and none while there is a training to do. Dask runs this in a worker thread."""
+    from . import calibrate
+
+    measuring = calibrate.measure(dataset.load(source), MEMORY_LIMIT)
+    found = None
+    while found is None:
+        while _jobs:
+            time.sleep(CALM_SECONDS)
+        with _engine:
+            found = next(measuring)
+    message = {"calibration": found.to_json()}
+    get_worker().log_event(TOPIC, message)
 
 
 class WarmUp(WorkerPlugin):

@@ -7,16 +7,17 @@ import streamlit as st
 from mnist_core import charts, events
 from mnist_core.runs import Run
 from mnist_core.spec import LIMITS, RunSpec
-from pages import _design, _ui
+from pages import _design, _forecast, _ui
 
 SLOW_SECONDS = 0.3  # between two batches in slow motion: slow enough to follow each point
 
 
 def train(spec: RunSpec) -> None:
     """Queue the design; the page turns to the new run."""
-    data = _ui.data()
+    data, told = _ui.data(), _forecast.told(spec)
+    asked = (told,) if told else ()
     try:
-        _ui.show_run(_ui.service().submit(spec, _ui.visitor(), data.name, data.source))
+        _ui.show_run(_ui.service().submit(spec, _ui.visitor(), data.name, data.source, *asked))
     except ValueError as error:  # a SpecError is one too
         st.error(str(error), icon=":material/block:")
     _ui.state().paused = False
@@ -37,6 +38,8 @@ def buttons(spec: RunSpec, run: Run | None) -> None:
             steering(run)
         else:
             st.caption(f"{spec.parameters:,} parameters · {_ui.data().name}")
+    if not (active or blocked):
+        _forecast.beforehand(spec)
 
 
 def steering(run: Run) -> None:
@@ -79,6 +82,7 @@ def live(run_id: str) -> None:
             left.echarts_chart(charts.live_curve(history, "loss", log), key="loss", height=300)
             right.echarts_chart(charts.live_curve(history, "accuracy"), key="accuracy", height=300)
             st.caption("Dots: a few steps each, with their smoothed line. Rings: whole epochs.")
+        _forecast.afterwards(history)
     if (seen := f"{run.id} {run.status}") != _ui.state().seen:
         # Once for each change: the buttons outside this fragment must hear of it.
         _ui.state().seen = seen

@@ -10,6 +10,7 @@ from mnist_core import events
 
 CHECKPOINT = events.Checkpoint(7, {"dense_1/kernel": np.ones((2, 3), np.float32)}, {})
 EXAMPLES = [
+    events.Predicted(0.4, 1.0, 4.1, 900_000_000),
     events.Started(1500, 10, 48_000, 12_000, 101_770),
     events.Started(1500, 10, 48_000, 12_000, 101_770, step=750),
     events.Compiled(1.25),

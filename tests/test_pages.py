@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -32,13 +32,17 @@ class Desk:
     """Takes runs like the service, but has no worker: what becomes of them, the test decides."""
 
     state, message = "ready", ""
+    calibration = None
     ahead = Service.ahead
 
     def __init__(self, runs: Runs) -> None:
         self.runs, self.stopped, self.told = runs, [], []
 
-    def submit(self, spec, owner, data, source):
-        return self.runs.create(spec, owner, data, source)
+    def submit(self, spec, owner, data, source, predicted=None):
+        run = self.runs.create(spec, owner, data, source)
+        if predicted:
+            self.runs.append(run.id, [events.Predicted(**asdict(predicted))])
+        return run
 
     def stop(self, run):
         self.stopped.append(run)
