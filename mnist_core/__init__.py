@@ -5,7 +5,10 @@ Data
     files      files of digits: read strictly, written whole, kept in one folder
     download   the full set from the network, checked by SHA-256
     habits     digits as other people write them, for training
-    pixels     what the pixels say: statistics of a split, a class or an image
+    pixels     what the pixels say: gray levels of a split or a class, pixel by pixel
+    shapes     the shape of each digit: ink, thickness, slant, size, centre of mass
+    typical    how far classes lie apart; typical and odd members of one
+    tables     columns of numbers as comma-separated values
 Designs
     choices    what a design can be made of: tables, limits, a layer
     rules      what is impossible or unwise about a design, in plain sentences
@@ -32,6 +35,7 @@ Using a model
     models     model files: a design, its weights and what is known about them
     drawing    canvas or photo -> the 28x28 the model sees, stage by stage
     charts     figures from plain data
+    pixel_charts  charts of the pixel statistics, each with its reading and its numbers
 The command line (python -m mnist_core)
     __main__   fetch, recipes, train, predict, bench
     bench      the engine side by side with plain Keras, in one run

@@ -8,7 +8,8 @@ be read on light and dark, and uniform in perception (Cividis, gray, and red–b
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from . import events
+from .tables import csv_of
 
 TRAIN, VALIDATION = "#4666E8", "#CF7442"
 MOST_POINTS = 300
@@ -34,40 +36,28 @@ TEMPLATE = go.layout.Template(
 )
 
 
-def _figure(
-    *traces: Any, title: str, x: str, y: str, height: int = 320, **layout: Any
-) -> go.Figure:
+@dataclass(frozen=True, eq=False)
+class Chart:
+    """A figure, one sentence on what it shows, computed from the same numbers, and these numbers
+    as columns of one length."""
+
+    figure: go.Figure
+    reading: str
+    numbers: Mapping[str, Sequence[Any] | np.ndarray]
+
+    def csv(self) -> str:
+        """The numbers as a file."""
+        return csv_of(self.numbers)
+
+
+def plot(*traces: Any, title: str, x: str, y: str, height: int = 320, **layout: Any) -> go.Figure:
+    """A figure in the project's look; `x` and `y` name the axes with their units."""
     figure = go.Figure(traces)
     figure.update_layout(
         template=TEMPLATE, title_text=title, height=height,
         xaxis_title=x, yaxis_title=y, xaxis_automargin=True, yaxis_automargin=True, **layout,
     )  # fmt: skip
     return figure
-
-
-def class_counts(train: np.ndarray, test: np.ndarray) -> go.Figure:
-    """How many images of each digit; counts int (10,) of both splits."""
-    shares = [counts / max(1, counts.sum()) for counts in (train, test)]
-    bars = [
-        go.Bar(x=list(range(10)), y=counts, name=name, customdata=share,
-               hovertemplate="digit %{x}: %{y:,} images (%{customdata:.1%})<extra>%{fullData.name}"
-               "</extra>")
-        for name, counts, share in zip(("train", "test"), (train, test), shares, strict=True)
-    ]  # fmt: skip
-    rare, common = int(train.argmin()), int(train.argmax())
-    title = f"Digit {common} is the most common in training, {rare} the rarest"
-    return _figure(*bars, title=title, x="digit", y="images", xaxis_dtick=1,
-                   legend={"y": -0.2, "yanchor": "top"})  # fmt: skip
-
-
-def pixel_histogram(counts: np.ndarray, log: bool) -> go.Figure:
-    """How often each pixel value 0…255 occurs; counts int (256,)."""
-    zero, full = counts[0] / counts.sum(), counts[250:].sum() / counts.sum()
-    bars = go.Bar(x=np.arange(256), y=counts, marker_line_width=0,
-                  hovertemplate="value %{x}: %{y:,} pixels<extra></extra>")  # fmt: skip
-    title = f"{zero:.0%} of all pixels are exactly 0, {full:.0%} are nearly white"
-    return _figure(bars, title=title, x="pixel value", y="pixels" + (" (log scale)" if log else ""),
-                   yaxis_type="log" if log else "linear", bargap=0)  # fmt: skip
 
 
 def pixel_map(
@@ -77,29 +67,10 @@ def pixel_map(
     heat = go.Heatmap(z=image, colorscale=scale, zmin=0, zsmooth=False,
                       colorbar={"thickness": 10, "title": {"text": unit}, "len": 0.9},
                       hovertemplate="row %{y}, column %{x}: %{z:.1f}<extra></extra>")  # fmt: skip
-    figure = _figure(heat, title=title, x="column", y="row", height=height)
+    figure = plot(heat, title=title, x="column", y="row", height=height)
     figure.update_yaxes(autorange="reversed", scaleanchor="x", constrain="domain", showgrid=False)
     figure.update_xaxes(constrain="domain", showgrid=False)
     return figure
-
-
-def marked_pixels(marked: np.ndarray, title: str) -> go.Figure:
-    """Which of the 28×28 pixels are marked; bool (28, 28)."""
-    figure = pixel_map(marked.astype(float), title, "")
-    figure.data[0].update(showscale=False, zmax=1,
-                          hovertemplate="row %{y}, column %{x}<extra></extra>")  # fmt: skip
-    return figure
-
-
-def ink_by_class(quantiles: np.ndarray) -> go.Figure:
-    """The spread of ink per digit; quantiles (10, 5) at 5, 25, 50, 75 and 95 %, ink in 0…1."""
-    low, q1, median, q3, high = 100 * quantiles.T
-    boxes = go.Box(x=list(range(10)), lowerfence=low, q1=q1, median=median, q3=q3, upperfence=high,
-                   name="", marker_color=TRAIN)  # fmt: skip
-    most, least = np.nanargmax(median), np.nanargmin(median)
-    title = f"A {most} takes the most ink, a {least} the least"
-    return _figure(boxes, title=title, x="digit", y="ink (% of full white)", xaxis_dtick=1,
-                   showlegend=False)  # fmt: skip
 
 
 def epoch_costs(rows: Sequence[dict[str, Any]]) -> go.Figure:

@@ -8,7 +8,6 @@ ValueError that says what was wrong.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +15,6 @@ import numpy as np
 CLASSES = 10
 LEVELS = 256
 WHITE = LEVELS - 1
-PERCENT = (5, 25, 50, 75, 95)
-
-# Images summed at a time. float32 holds whole numbers up to 2**24 exactly, and 256 squares of 255
-# stay below that, so a matrix product, the fastest way to sum by class, makes no error.
-CHUNK = 256
 
 
 @dataclass(frozen=True)
@@ -42,16 +36,87 @@ def facts(name: str, array: np.ndarray) -> ArrayFacts:
     return ArrayFacts(name, array.shape, array.ndim, str(array.dtype), low, high, array.nbytes)
 
 
-# --- all pixels at once --------------------------------------------------------------------------
+# --- pixel by pixel ------------------------------------------------------------------------------
 
 
-def histogram(images: np.ndarray) -> np.ndarray:
-    """How many pixels have each gray level: int64 (256,). Takes uint8 of any shape."""
-    _check_uint8(images)
-    counts = np.zeros(LEVELS, np.int64)
-    for chunk in np.split(images, range(CHUNK, len(images), CHUNK)):
-        counts += np.bincount(chunk.ravel(), minlength=LEVELS)  # widens to int64: hence in chunks
-    return counts
+@dataclass(frozen=True, eq=False)
+class Levels:
+    """How many images have each gray level at each pixel: whole numbers (10, h, w, 256) by class,
+    or (h, w, 256) for one class or all together. Everything about single pixels follows from it,
+    exactly. Means, medians, deviations and entropies over no images are NaN.
+    """
+
+    table: np.ndarray
+
+    @property
+    def count(self) -> np.ndarray:
+        """Images: int64, (10,) by class, else ()."""
+        return self.table[..., 0, 0, :].sum(axis=-1, dtype=np.int64)
+
+    def pooled(self) -> Levels:
+        """All classes together."""
+        return Levels(self.table.sum(axis=0))
+
+    def of(self, digit: int) -> Levels:
+        """One class alone."""
+        return Levels(self.table[digit])
+
+    @property
+    def histogram(self) -> np.ndarray:
+        """How many pixels have each gray level, over all images: int64 (256,)."""
+        return self.table.reshape(-1, LEVELS).sum(axis=0, dtype=np.int64)
+
+    @property
+    def mean(self) -> np.ndarray:
+        """float64 (…, h, w), in 0..255."""
+        return _mean(self._power(1), self._images)
+
+    @property
+    def std(self) -> np.ndarray:
+        """Population deviation: float64 (…, h, w), in 0..255."""
+        return _std(self._images, self._power(1), self._power(2))
+
+    @property
+    def median(self) -> np.ndarray:
+        """float64 (…, h, w), in 0..255; between the two middle values of an even number."""
+        below = np.cumsum(self.table, axis=-1)
+        middle = [(below < rank[..., None]).sum(axis=-1)
+                  for rank in ((self._images + 1) // 2, self._images // 2 + 1)]  # fmt: skip
+        return np.where(self._images > 0, np.add(*middle) / 2, np.nan)
+
+    @property
+    def entropy(self) -> np.ndarray:
+        """Shannon's entropy of the 256 levels in bits, 0 (always the same) to 8: (…, h, w)."""
+        share = _mean(self.table, self._images[..., None])
+        logarithm = np.log2(share, out=np.zeros_like(share), where=share > 0)
+        return np.abs((share * logarithm).sum(axis=-1))  # a sum of nothing but zeros is -0.0
+
+    @property
+    def never_inked(self) -> np.ndarray:
+        """Which pixels are 0 in every image: bool (…, h, w)."""
+        return self.table[..., 0] == self._images
+
+    @property
+    def _images(self) -> np.ndarray:
+        return self.count[..., None, None]
+
+    def _power(self, exponent: int) -> np.ndarray:
+        # In float64 for its fast product; no sum comes near the 2**53 up to which it is exact.
+        return (self.table @ np.arange(LEVELS, dtype=np.float64) ** exponent).astype(np.int64)
+
+
+def levels(images: np.ndarray, labels: np.ndarray) -> Levels:
+    """The gray levels of each pixel by class, in one pass: int32 (10, h, w, 256)."""
+    _check_images(images)
+    _check_labels(labels)
+    _check_same_length(images, labels)
+    height, width = images.shape[1:]
+    table = np.zeros((CLASSES, height * width, LEVELS), np.int32)
+    for digit in np.unique(labels):
+        members = images[labels == digit].reshape(-1, height * width)
+        for pixel, values in enumerate(np.ascontiguousarray(members.T)):
+            table[digit, pixel] = np.bincount(values, minlength=LEVELS)
+    return Levels(table.reshape(CLASSES, height, width, LEVELS))
 
 
 def intensity(histogram: np.ndarray) -> tuple[float, float]:
@@ -65,101 +130,7 @@ def intensity(histogram: np.ndarray) -> tuple[float, float]:
     return float(mean) / WHITE, float(std) / WHITE
 
 
-# --- pixel by pixel ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class Moments:
-    """Sums over images from which means and deviations follow, for each class or pooled.
-
-    count: int64 (10,); total and squares, the sums of x and of x * x with x in 0..255: int64
-    (10, h, w). Pooled: () and (h, w).
-    """
-
-    count: np.ndarray
-    total: np.ndarray
-    squares: np.ndarray
-
-    @property
-    def mean(self) -> np.ndarray:
-        """float64, shaped as `total`, in 0..255; NaN for a class without images."""
-        return _mean(self.total, self._images)
-
-    @property
-    def std(self) -> np.ndarray:
-        """Population deviation: float64, shaped as `total`; NaN for a class without images."""
-        return _std(self._images, self.total, self.squares)
-
-    def pooled(self) -> Moments:
-        """The same sums over all classes together."""
-        return Moments(*(sums.sum(axis=0) for sums in (self.count, self.total, self.squares)))
-
-    @property
-    def _images(self) -> np.ndarray:
-        return np.asarray(self.count)[..., None, None]
-
-
-def moments(images: np.ndarray, labels: np.ndarray) -> Moments:
-    """Count, sum and sum of squares of each pixel by class, in one pass over the images."""
-    _check_images(images)
-    count = class_counts(labels)
-    _check_same_length(images, labels)
-    height, width = images.shape[1:]
-    sums = np.zeros((2, CLASSES, height * width), np.int64)
-    for start, pixels in _chunks(images):
-        member = labels[start : start + CHUNK] == np.arange(CLASSES)[:, None]
-        member = member.astype(np.float32)
-        sums[0] += (member @ pixels).astype(np.int64)
-        sums[1] += (member @ np.square(pixels)).astype(np.int64)
-    total, squares = sums.reshape(2, CLASSES, height, width)
-    return Moments(count, total, squares)
-
-
-def mean_image(images: np.ndarray) -> np.ndarray:
-    """Mean of each pixel in 0..255: float64 (h, w)."""
-    return _pooled_moments(images).mean
-
-
-def std_image(images: np.ndarray) -> np.ndarray:
-    """Population standard deviation of each pixel in 0..255: float64 (h, w)."""
-    return _pooled_moments(images).std
-
-
-def inked(images: np.ndarray) -> np.ndarray:
-    """In how many images each pixel is above 0: int64 (h, w)."""
-    _check_images(images)
-    counts = np.zeros(images.shape[1:], np.int64)
-    for start in range(0, len(images), WHITE):  # as many as a uint8 sum can count
-        chunk = images[start : start + WHITE] > 0
-        counts += chunk.view(np.uint8).sum(axis=0, dtype=np.uint8)
-    return counts
-
-
-def never_inked(images: np.ndarray) -> np.ndarray:
-    """Which pixels are 0 in every image: bool (h, w)."""
-    _check_images(images)
-    return images.max(axis=0, initial=0) == 0
-
-
-# --- image by image, class by class --------------------------------------------------------------
-
-
-def ink(images: np.ndarray) -> np.ndarray:
-    """Mean intensity of each image, as a share of full white in [0, 1]: float64 (n,)."""
-    _check_images(images)
-    height, width = images.shape[1:]
-    return images.sum(axis=(1, 2), dtype=np.int64) / (height * width * WHITE)
-
-
-def ink_by_class(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Quantiles of `ink` in each class, at 5, 25, 50, 75 and 95 percent: float64 (10, 5)."""
-    _check_labels(labels)
-    _check_same_length(images, labels)
-    share = ink(images)
-    quantiles = np.full((CLASSES, len(PERCENT)), np.nan)
-    for digit in np.unique(labels):
-        quantiles[digit] = np.percentile(share[labels == digit], PERCENT)
-    return quantiles
+# --- counts ---------------------------------------------------------------------------------------
 
 
 def class_counts(labels: np.ndarray) -> np.ndarray:
@@ -176,30 +147,18 @@ def _mean(total: np.ndarray | int, count: np.ndarray | int) -> np.ndarray:
         return np.true_divide(total, count)
 
 
-def _std(count: np.ndarray | int, total: np.ndarray | int, squares: np.ndarray | int) -> np.ndarray:
+def _std(
+    count: np.ndarray | int, total: np.ndarray | int, squares: np.ndarray | int
+) -> np.ndarray:
     """From whole-number sums: the difference under the root is exact, so it cannot turn negative
     or lose digits, as the textbook mean(x * x) - mean(x)**2 does in floating point."""
     with np.errstate(invalid="ignore"):
         return np.sqrt(np.asarray(count * squares - total * total, np.float64)) / count
 
 
-def _pooled_moments(images: np.ndarray) -> Moments:
-    return moments(images, np.zeros(len(images), np.uint8)).pooled()
-
-
-def _chunks(images: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    for start in range(0, len(images), CHUNK):
-        chunk = images[start : start + CHUNK]
-        yield start, chunk.reshape(len(chunk), -1).astype(np.float32)
-
-
-def _check_uint8(images: np.ndarray) -> None:
+def _check_images(images: np.ndarray) -> None:
     if images.dtype != np.uint8:
         raise ValueError(f"Pixels are uint8 (0 to 255), but these are {images.dtype}.")
-
-
-def _check_images(images: np.ndarray) -> None:
-    _check_uint8(images)
     if images.ndim != 3:
         raise ValueError(f"Images have the shape (n, h, w), but these have {images.shape}.")
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,11 +16,12 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from mnist_core import dataset, models
+from mnist_core import dataset, models, pixels, shapes
 from mnist_core.network import Network
 from mnist_core.runs import Run, Runs
 from mnist_core.service import Service
 from mnist_core.spec import QUERY_KEYS, RunSpec, SpecError
+from pages._work import Job
 
 # file stem (also the URL path): title, icon. The first is the default page, at "/".
 PAGES = {
@@ -30,6 +30,7 @@ PAGES = {
     "builder": ("Build & train", ":material/stacked_line_chart:"),
     "draw": ("Draw", ":material/draw:"),
 }
+ASKED_AT_ONCE = 2000  # images: a few hundredths of a second for a dense network
 VISITOR_COOKIE = "mnist_lab_visitor"
 
 
@@ -83,6 +84,12 @@ class State:
     spec: RunSpec | None = None
     run: str | None = None
     picked: int | None = None
+    basket: list[tuple[str, int]] = field(default_factory=list)
+    asked: str = ""
+    opening: int | None = None
+    selection: tuple[str, tuple[int, ...]] | None = None  # split, indices
+    sent: list[tuple[str, int]] = field(default_factory=list)
+    sent_at: int = 0
     model: str = "default"
     drawing: dict[str, Any] | None = None
     pictures: dict[int, np.ndarray] = field(default_factory=dict, repr=False)
@@ -208,6 +215,56 @@ def show_run(run: Run | None) -> None:
         st.query_params.pop("run", None)
 
 
+# ------------------------------------------------------------ image in the URL
+
+
+def image_from_url() -> int | None:
+    """The index of the image that the link asks for."""
+    given = st.query_params.get("image", "")
+    return int(given) if given.isdecimal() else None
+
+
+def image_to_url(index: int | None) -> None:
+    """Keep the image in the URL; None for the one that shows without being asked for."""
+    if index is None:
+        st.query_params.pop("image", None)
+    elif st.query_params.get("image") != str(index):
+        st.query_params["image"] = str(index)
+
+
+# The browser's filters and its order, as they are when nothing is asked for.
+FILTERS = {"label": [], "ink": (0, 100), "answer": "any", "says": [], "sure": (0, 100),
+           "sort": "Index", "order": "rising"}  # fmt: skip
+
+
+def open_image(index: int) -> None:
+    """Turn to an image of the present split in the browser, with no filter in its way."""
+    _state().opening = index
+    st.rerun()
+
+
+def opened() -> None:
+    """Before the controls of the browser: follow `open_image`, which comes after them."""
+    mine = _state()
+    if mine.opening is None:
+        return
+    clear_filters()
+    st.session_state["section"] = "Browse"
+    mine.picked, mine.opening = mine.opening, None
+
+
+def clear_filters() -> None:
+    """Find all images of the split again; for callbacks."""
+    _state().selection = None
+    st.session_state.update(FILTERS)
+
+
+def forget_images() -> None:
+    """Nothing is picked, collected, selected or sent: the data has changed."""
+    mine = _state()
+    mine.picked, mine.basket, mine.selection, mine.sent = None, [], None, []
+
+
 # ------------------------------------------------- what all visitors share
 
 
@@ -228,13 +285,6 @@ def service() -> Service:
 threading.Thread(target=dataset.prefetch, name="prefetch", daemon=True).start()
 
 
-@st.cache_resource(show_spinner=False)
-def digits_first() -> None:
-    """Once per server, leave the processor to the first visitor's browser for a moment, so that the
-    digits above show before the statistics below are begun."""
-    time.sleep(0.4)
-
-
 def data() -> dataset.Mnist:
     """The digits of this session. They change only when the visitor asks for the full set."""
     mine = _state()
@@ -246,10 +296,54 @@ def data() -> dataset.Mnist:
     return found
 
 
-@st.cache_data(show_spinner=False, max_entries=8)
+@st.cache_data(show_spinner=False, max_entries=64)
 def per_source(source: str, what: str, _compute: Callable[[], Any]) -> Any:
     """A statistic of the data, computed once for all visitors."""
     return _compute()
+
+
+@st.cache_resource(show_spinner=False, max_entries=24)
+def shared(source: str, what: str, _compute: Callable[[], Any]) -> Any:
+    """As `per_source`, for arrays too large to copy at each visit: nobody may write into them."""
+    return _compute()
+
+
+@st.cache_resource(show_spinner=False, max_entries=24)
+def job(source: str, what: str, _compute: Callable[..., Any]) -> Job:
+    """The one thread that computes this for all visitors; a failed one is tried again later."""
+    return Job(_compute)
+
+
+def levels(split: str) -> pixels.Levels:
+    """The gray levels of a split by class."""
+    part = getattr(data(), split)
+    return shared(data().source, f"levels {split}", lambda: pixels.levels(part.images, part.labels))
+
+
+def image(place: tuple[str, int]) -> tuple[np.ndarray, int]:
+    """An image and its label by split and index."""
+    part = getattr(data(), place[0])
+    return part.images[place[1]], int(part.labels[place[1]])
+
+
+def measures(split: str) -> dict[str, np.ndarray]:
+    """Every measure of every image of a split."""
+    part = getattr(data(), split)
+    return shared(data().source, f"measures {split}", lambda: shapes.measures(part.images))
+
+
+def answers(choice: str, split: str) -> Job:
+    """What a model says to every image of a split: probabilities float32 (n, 10)."""
+    network, images = model(choice).network, getattr(data(), split).images
+
+    def ask(report: Callable[[float], None]) -> np.ndarray:
+        parts = []
+        for start in range(0, len(images), ASKED_AT_ONCE):
+            parts.append(network.predict(images[start : start + ASKED_AT_ONCE]))
+            report((start + ASKED_AT_ONCE) / len(images))
+        return np.concatenate(parts)
+
+    return job(data().source, f"answers {choice} {split}", ask)
 
 
 @st.cache_resource(show_spinner=False, max_entries=20)
@@ -276,6 +370,24 @@ def answering_models() -> dict[str, str]:
     }
 
 
+def asked_models() -> dict[str, str]:
+    """Who can be asked about all images: as `answering_models`, and the run of the link."""
+    mine = _state()
+    mine.asked = mine.asked or st.query_params.get("model", "default")
+    run = runs().get(mine.asked)
+    there = run and not run.active and runs().has_weights(run.id)
+    return ({run.id: run.name} if there else {}) | answering_models()
+
+
+def ask(choice: str) -> None:
+    """Make this the model that the images are filtered by, and keep it in the URL."""
+    _state().asked = choice
+    if choice == "default":
+        st.query_params.pop("model", None)
+    elif st.query_params.get("model") != choice:
+        st.query_params["model"] = choice
+
+
 # ----------------------------------------------------------------------- notes
 
 
@@ -299,7 +411,7 @@ def _data_line() -> None:
         st.caption(f"Data: {found.name}. The full set of 70,000 has arrived.")
         if st.button("Use all 70,000 digits", icon=":material/database:", key="use_full"):
             _state().source = str(dataset.cache_path())
-            _state().picked = None
+            forget_images()
             st.rerun()
     else:
         why = f" {arriving.message}" if arriving.message else ""

@@ -57,8 +57,9 @@ _GRID = st.components.v2.component(
     js="""
     export default function ({ data, parentElement, setTriggerValue }) {
       const grid = parentElement.querySelector('.grid');
-      const { sprite, columns, rows, labels, indices, picked } =
+      const { sprite, columns, rows, labels, indices, picked, roams } =
         JSON.parse(new TextDecoder().decode(data));
+      const focused = () => grid.contains(grid.getRootNode().activeElement);
       while (grid.children.length > labels.length) grid.lastChild.remove();
       while (grid.children.length < labels.length) {
         const tile = document.createElement('button');
@@ -76,9 +77,45 @@ _GRID = st.components.v2.component(
         tile.firstChild.textContent = labels[i];
         tile.title = `index ${indices[i]}, label ${labels[i]}`;
         tile.setAttribute('aria-label', tile.title);
-        tile.setAttribute('aria-selected', indices[i] === picked);
         tile.onclick = () => setTriggerValue('picked', indices[i]);
       });
+      const select = (at) => [...grid.children].forEach((tile, i) => {
+        tile.setAttribute('aria-selected', i === at);
+        tile.tabIndex = i === Math.max(at, 0) ? 0 : -1;
+      });
+      let at = indices.indexOf(picked), sending;
+      select(at);
+      if (focused() && at >= 0) grid.children[at].focus();
+      // A key held down moves at once here, and tells the server when it rests.
+      const move = (step) => {
+        const from = at;
+        clearTimeout(sending);
+        if (at + step < 0 || at + step >= indices.length) {
+          if (roams) setTriggerValue('left', [indices[from], step]);
+          return;
+        }
+        select(at += step);
+        if (focused()) grid.children[at].focus();
+        sending = setTimeout(() => setTriggerValue('picked', indices[at]), 90);
+      };
+      const wide = () => getComputedStyle(grid).gridTemplateColumns.split(' ').length;
+      const steps = { ArrowLeft: () => -1, ArrowRight: () => 1,
+                      ArrowUp: () => -wide(), ArrowDown: () => wide() };
+      const onkey = (event) => {
+        if (!steps[event.key] || event.ctrlKey || event.altKey || event.metaKey) return;
+        event.preventDefault();
+        event.stopPropagation();
+        move(steps[event.key]());
+      };
+      // With nothing else in focus, left and right belong to the digit that is shown.
+      const onpage = (event) => {
+        if (event.target === document.body && /^Arrow(Left|Right)$/.test(event.key)) onkey(event);
+      };
+      grid.onkeydown = onkey;
+      document.removeEventListener('keydown', grid.onpage);
+      grid.onpage = roams ? onpage : null;
+      if (roams) document.addEventListener('keydown', onpage);
+      return () => document.removeEventListener('keydown', grid.onpage);
     }
     """,
 )
@@ -95,9 +132,11 @@ def sprite(images: np.ndarray, columns: int = 10) -> np.ndarray:
 
 
 def digit_grid(
-    images: np.ndarray, labels: Sequence[int], indices: Sequence[int], picked: int | None, key: str
+    images: np.ndarray, labels: Sequence[int], indices: Sequence[int], picked: int | None, key: str,
+    order: np.ndarray | None = None,
 ) -> int | None:
-    """Digits to choose from, as one picture; the index that was clicked just now, or None."""
+    """Digits to choose from, as one picture; the index that was picked just now, by a click or the
+    arrow keys, or None. With `order`, all indices of which these are a part, keys go beyond it."""
     columns = 10
     shown = {
         "sprite": png(sprite(images, columns)),
@@ -106,10 +145,56 @@ def digit_grid(
         "labels": [int(x) for x in labels],
         "indices": [int(x) for x in indices],
         "picked": picked,
+        "roams": order is not None,
     }
     # As bytes: a dict makes Streamlit import pandas, half a second before the first digits show.
     packed = json.dumps(shown).encode()
-    return _GRID(data=packed, key=key, on_picked_change=lambda: None).picked
+    said = _GRID(data=packed, key=key, on_picked_change=lambda: None, on_left_change=lambda: None)
+    return _beyond(order, *said.left) if said.left and order is not None else said.picked
+
+
+def _beyond(order: np.ndarray, index: int, step: int) -> int | None:
+    """The index that stands `step` places from this one, or at the end of the order."""
+    (at,) = np.nonzero(order == index)
+    return int(order[min(max(at[0] + int(step), 0), len(order) - 1)]) if len(at) else None
+
+
+# ------------------------------------------------------------------- copy link
+
+_COPY = st.components.v2.component(
+    "mnist_lab_copy_link",
+    html='<button type="button" title="Copy the link to exactly this view"></button>',
+    css="""
+    button { padding: 0; border: 0; background: transparent; cursor: pointer; white-space: nowrap;
+      color: var(--st-text-color); font: 400 .875rem/1.6 var(--st-font); }
+    button:hover { color: var(--st-primary-color); text-decoration: underline; }
+    """,
+    js="""
+    export default function ({ parentElement }) {
+      const button = parentElement.querySelector('button');
+      const say = (words) => { button.textContent = words; };
+      const old = () => {  // the clipboard of a page without https
+        const field = document.createElement('textarea');
+        field.value = location.href;
+        document.body.append(field);
+        field.select();
+        const copied = document.execCommand('copy');
+        field.remove();
+        return copied ? Promise.resolve() : Promise.reject();
+      };
+      say('Copy link');
+      button.onclick = () => (navigator.clipboard
+        ? navigator.clipboard.writeText(location.href).catch(old) : old())
+        .then(() => say('Copied'), () => say('Copy it from the address bar'))
+        .then(() => setTimeout(() => say('Copy link'), 2000));
+    }
+    """,
+)
+
+
+def copy_link() -> None:
+    """A button that copies the address of the page as it is."""
+    _COPY(key="copy_link", width="content")
 
 
 # ----------------------------------------------------------------- HTML pieces

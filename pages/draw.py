@@ -24,6 +24,8 @@ def canvas(ink: str, background: str, width: int) -> None:
         drawing_mode="freedraw", initial_drawing=mine.canvas_start, return_image_data=True, key=key,
     )  # fmt: skip
     if result.image_data is not None:
+        if len(result.json_data["objects"]) > len(strokes()):
+            mine.sent = []  # a new stroke asks about the drawing
         mine.drawing = result.json_data
         gray = result.image_data[..., 0]
         mine.pictures[len(strokes())] = gray if ink == "#FFFFFF" else 255 - gray
@@ -54,7 +56,7 @@ def undo() -> None:
 
 def clear() -> None:
     """An empty canvas; a canvas under a new key forgets everything."""
-    mine.drawing, mine.pictures = None, {}
+    mine.drawing, mine.pictures, mine.sent = None, {}, []
     new_canvas()
 
 
@@ -68,6 +70,25 @@ def seen() -> np.ndarray | None:
         return np.round(255 * drawing.to_mnist(picture, "light")).astype(np.uint8)
     except drawing.EmptyDrawing:
         return None
+
+
+def sent() -> np.ndarray:
+    """The image that the dataset page sent, one of several if there are more."""
+    images, labels = zip(*map(_ui.image, mine.sent), strict=True)
+    places = range(len(images))
+    mine.sent_at = min(mine.sent_at, len(images) - 1)
+    if len(images) > 1:
+        clicked = _widgets.digit_grid(np.stack(images), labels, places, mine.sent_at, "sent")
+        if clicked is not None and clicked != mine.sent_at:
+            mine.sent_at = clicked
+            st.rerun()
+    split, index = mine.sent[mine.sent_at]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"`{split}_images[{index}]`, labelled {labels[mine.sent_at]}, from the dataset. "
+                   "Draw, and the drawing is answered instead.")  # fmt: skip
+        st.button("Let go", icon=":material/close:", type="tertiary", key="let_go_sent",
+                  on_click=mine.sent.clear)  # fmt: skip
+    return images[mine.sent_at]
 
 
 def answer(image: np.ndarray, choice: str) -> None:
@@ -112,7 +133,7 @@ with right:
         mine.model = "default"
     mine.model = st.selectbox("Who answers", list(models), list(models).index(mine.model),
                               format_func=models.get, filter_mode=None)  # fmt: skip
-    image = seen()
+    image = sent() if mine.sent else seen()
     if image is None:
         st.info("Draw something: one digit, as large as you like, with the mouse or a finger. "
                 "The answer comes when you lift the pen.", icon=":material/draw:")  # fmt: skip
