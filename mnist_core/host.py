@@ -23,11 +23,15 @@ def cpu() -> str:
 
 def identity() -> str:
     """What a measurement of speed holds for: processor, cores, and the library that computes."""
-    try:
-        version = metadata.version("tensorflow")
-    except metadata.PackageNotFoundError:
-        version = "unknown"
-    return f"{cpu()}, {os.cpu_count()} cores, tensorflow {version}"
+    return f"{cpu()}, {os.cpu_count()} cores, TensorFlow {_tensorflow()}"
+
+
+def _tensorflow() -> str:
+    """Its version, by the name of the package that is installed, without importing it."""
+    for name in ("tensorflow", "tensorflow-cpu"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            return metadata.version(name)
+    return "unknown"
 
 
 def resident_bytes() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .spec import Layer, RunSpec
+from .spec import Conv, Layer, RunSpec
 
 
 @dataclass(frozen=True)
@@ -18,12 +18,14 @@ class Recipe:
 
 
 def network(spec: RunSpec) -> str:
-    """The layers in short: 784-512 BN drop 0.2-10."""
+    """The layers in short: 784-512 BN drop 0.2-10, or 28x28-conv32-conv64 drop 0.5-10."""
+    first, *sizes, last = spec.sizes
+    blocks = (*spec.convolutions, *spec.layers)
     hidden = (
-        f"{x.units}{' BN' * x.batch_norm}{f' drop {x.dropout:g}' if x.dropout else ''}"
-        for x in spec.layers
+        f"{size}{' BN' * x.batch_norm}{f' drop {x.dropout:g}' if x.dropout else ''}"
+        for size, x in zip(sizes, blocks, strict=True)
     )
-    return "-".join(("784", *hidden, "10"))
+    return "-".join((first, *hidden, last))
 
 
 RECIPES: dict[str, Recipe] = {
@@ -73,6 +75,21 @@ RECIPES: dict[str, Recipe] = {
         "Large batches use the processor best, and take a larger learning rate. "
         "One layer of moderate width beats deeper ones when seconds count. "
         "Half of the accuracy still missing after the first epoch comes within three more.",
+    ),
+    "convnet": Recipe(
+        RunSpec(
+            (Layer(128, batch_norm=True, dropout=0.3),),
+            learning_rate=0.002, batch_size=128, epochs=6, validation_share=0.05,
+            schedule="cosine",
+            convolutions=(Conv(32, 5, batch_norm=True), Conv(64, 5, batch_norm=True, dropout=0.2)),
+        ),
+        "After TensorFlow's early tutorial “Deep MNIST for Experts”, which reports about 99.2 % "
+        "after 20,000 batches of 50; here with batch normalisation, no padding, a smaller dense "
+        "layer, and 6 epochs.",
+        "A kernel of 5 × 5 is the same everywhere, so a stroke is learned once for all places. "
+        "With fewer parameters than one dense layer of 512 it makes less than half the errors. "
+        "A step costs far more arithmetic all the same: parameters are not what a network costs.",
+        published=0.992,
     ),
     "default": Recipe(
         RunSpec(

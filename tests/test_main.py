@@ -131,7 +131,7 @@ def test_ctrl_c_ends_politely(monkeypatch, capsys):
 
 
 def test_bench_prints_a_table_and_the_machine(monkeypatch, capsys):
-    from mnist_core import bench, bench_app
+    from mnist_core import bench, bench_app, bench_estimates
 
     app = {"watched_slowdown": 0.02}
     ms = {"engine_ms": 0.24, "fit_ms": 4.6, "tuned_fit_ms": 1.11, "limit_ms": 0.08,
@@ -140,24 +140,31 @@ def test_bench_prints_a_table_and_the_machine(monkeypatch, capsys):
               "networks": [{"name": "784-128-10, adam, 32", **ms}]}  # fmt: skip
     costs = [{"grows": "depth", "value": n, "seconds": n / 2} for n in (1, 2)]
     monkeypatch.setattr(bench, "run", lambda progress: result)
+    told = {"name": "784-10, sgd, 32", "predicted_seconds": 0.44, "measured_seconds": 0.4,
+            "seconds_error": 0.1, "predicted_bytes": 900_000_000, "measured_bytes": 10**9,
+            "bytes_error": -0.1}  # fmt: skip
     monkeypatch.setattr(bench, "costs", lambda progress: costs)
     monkeypatch.setattr(bench_app, "run", lambda progress: app)
+    monkeypatch.setattr(bench_estimates, "run", lambda progress: [told])
     assert main(["bench", "--json"]) == 0
-    machine, header, row, _, _, *table, _, waits, last = capsys.readouterr().out.splitlines()
+    machine, header, row, *others, last = capsys.readouterr().out.splitlines()
     assert machine.startswith("A CPU, 2 cores, peak 158 GFLOP/s")
     assert header.split()[:3] == ["network", "engine", "fit"]
     assert row.split()[3:6] == ["0.24", "4.60", "1.11"] and len(row) == len(header)
-    assert [line.split() for line in table] == [["depth", "1", "2"], ["seconds", "0.50", "1.00"]]
-    assert waits.split() == ["watched", "slowdown", "0.020"]
-    assert json.loads(last) == result | {"costs": costs, "app": app}
+    depths = [["depth", "1", "2"], ["seconds", "0.50", "1.00"]]
+    assert [line.split() for line in others[2:4]] == depths
+    assert ["watched", "slowdown", "0.020"] in [line.split() for line in others]
+    assert others[-1].split()[-6:] == ["0.44", "0.40", "+10%", "900", "1000", "-10%"]
+    assert json.loads(last) == result | {"costs": costs, "app": app, "estimates": [told]}
 
 
 def test_bench_without_a_browser_still_prints_the_rest(monkeypatch, capsys):
-    from mnist_core import bench, bench_app
+    from mnist_core import bench, bench_app, bench_estimates
 
     machine = {"cpu": "A CPU", "cores": 2, "peak_gflops": 158.0, "repeats": 3, "networks": []}
     monkeypatch.setattr(bench, "run", lambda progress: machine)
     monkeypatch.setattr(bench, "costs", lambda progress: [])
+    monkeypatch.setattr(bench_estimates, "run", lambda progress: [])
     monkeypatch.setattr(bench_app, "CHROMIUM", "/nowhere/chromium")
     assert main(["bench", "--json"]) == 0
     said = capsys.readouterr()

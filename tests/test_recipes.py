@@ -6,7 +6,7 @@ import pytest
 
 from mnist_core import export
 from mnist_core.recipes import RECIPES, network
-from mnist_core.spec import Layer, RunSpec
+from mnist_core.spec import Conv, Layer, RunSpec
 
 recipes = pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
 
@@ -33,7 +33,9 @@ def test_a_recipe_deserves_no_warning_but_about_validation(recipe):
 
 def test_the_published_figures_belong_to_these_designs():
     published = {name: r.published for name, r in RECIPES.items() if r.published}
-    assert published == {"dropout-512-512": 0.984, "rmsprop-512": 0.9799}
+    assert published == {"dropout-512-512": 0.984, "rmsprop-512": 0.9799, "convnet": 0.992}
+    convnet = RECIPES["convnet"].spec
+    assert [(x.filters, x.kernel) for x in convnet.convolutions] == [(32, 5), (64, 5)]
     dropout, rmsprop = RECIPES["dropout-512-512"].spec, RECIPES["rmsprop-512"].spec
     assert dropout.layers == (Layer(512, dropout=0.2), Layer(512, dropout=0.2))
     assert rmsprop.layers == (Layer(512),)
@@ -48,3 +50,5 @@ def test_designs_have_names_of_their_own():
 def test_a_network_in_short():
     spec = RunSpec((Layer(512, batch_norm=True, dropout=0.25), Layer(64)))
     assert network(spec) == "784-512 BN drop 0.25-64-10"
+    spec = RunSpec((), convolutions=(Conv(32, batch_norm=True), Conv(64, dropout=0.5)))
+    assert network(spec) == "28x28-conv32 BN-conv64 drop 0.5-10"
