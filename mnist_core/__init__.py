@@ -4,11 +4,16 @@ Data
     dataset    where the digits come from: MNIST_DATA, the cache or the sample; read once, shared
     files      files of digits: read strictly, written whole, kept in one folder
     download   the full set from the network, checked by SHA-256
+    uploads    digits from a stranger's files: .npz, IDX, a ZIP of pictures; checked and limited
+    own        a visitor's own data sets: kept for a day, found by their owner only
     habits     digits as other people write them, for training
     pixels     what the pixels say: gray levels of a split or a class, pixel by pixel
     shapes     the shape of each digit: ink, thickness, slant, size, centre of mass
     typical    how far classes lie apart; typical and odd members of one
     tables     columns of numbers as comma-separated values
+    projections  PCA, t-SNE, UMAP; nearest neighbours
+    suspects   label errors: which labels a model that never saw them would not have given
+    background  what takes longer than a page may: a process of its own, its result kept
 Designs
     choices    what a design can be made of: tables, limits, a layer
     rules      what is impossible or unwise about a design, in plain sentences
@@ -36,6 +41,7 @@ Using a model
     drawing    canvas or photo -> the 28x28 the model sees, stage by stage
     charts     figures from plain data
     pixel_charts  charts of the pixel statistics, each with its reading and its numbers
+    map_charts  those of the map, the components and the suspects
 The command line (python -m mnist_core)
     __main__   fetch, recipes, train, predict, bench
     bench      the engine side by side with plain Keras, in one run

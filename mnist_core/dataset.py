@@ -86,7 +86,9 @@ def _kept(path: Path, notices: list[str]) -> Mnist | None:
 
 
 _lock = threading.RLock()
-_seen: dict[Path, tuple[tuple, Mnist | str]] = {}  # file -> its stamp, and its data or its fault
+# file -> its stamp, and its data or its fault; the last used comes last
+_seen: dict[Path, tuple[tuple, Mnist | str]] = {}
+MOST_SEEN = 4  # up to 55 MB each; visitors bring data of their own
 
 
 def _open(path: Path) -> Mnist:
@@ -95,6 +97,9 @@ def _open(path: Path) -> Mnist:
         stamp = files.stamp(path)
         if path not in _seen or _seen[path][0] != stamp:
             _seen[path] = stamp, _read_or_fault(path)
+        _seen[path] = _seen.pop(path)
+        for old in list(_seen)[:-MOST_SEEN]:
+            del _seen[old]
         found = _seen[path][1]
     if isinstance(found, str):
         raise DataError(found)

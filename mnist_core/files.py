@@ -212,11 +212,12 @@ def _npz(path: Path) -> list[tuple[str, np.ndarray]]:
                 found = ", ".join(sorted(names)[:8]) or "nothing"
                 raise DataError(f"{path} has no {' or '.join(missing)}, it holds {found}.")
             members = [(name, names[f"{name}.npy"]) for name in NPZ_ARRAYS]
-            return [(f"{n} in {path}", _npy(f"{n} in {path}", archive, m)) for n, m in members]
+            return [(f"{n} in {path}", npy(f"{n} in {path}", archive, m)) for n, m in members]
 
 
-def _npy(where: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
-    """One array. Its header is weighed first: NumPy would allocate whatever it promises."""
+def npy(where: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
+    """One array of an .npz. Its header is weighed first: NumPy would allocate whatever it promises.
+    Raises DataError with `where` in its sentence, or one of DAMAGED."""
     headers = {(1, 0): np.lib.format.read_array_header_1_0,
                (2, 0): np.lib.format.read_array_header_2_0}  # fmt: skip
     with archive.open(member) as file:
@@ -245,18 +246,23 @@ def _idx_file(folder: Path, name: str, like: Path) -> Path:
 
 
 def _idx(path: Path) -> np.ndarray:
-    """One IDX file of bytes: magic 0, 0, 8, ndim; then ndim big-endian uint32; then the data."""
-    ndim = 3 if "images" in path.name else 1
     with open(path, "rb") as file:
-        opened = gzip.open if file.read(2) == b"\x1f\x8b" else open
-    with opened(path, "rb") as file:
-        if file.read(4) != bytes((0, 0, 8, ndim)):
-            raise DataError(_is_not(f"an IDX file of bytes in {ndim}-D", path, file))
-        shape = struct.unpack(f">{ndim}I", file.read(4 * ndim))
-        _weigh(str(path), math.prod(shape))
-        data = file.read(math.prod(shape) + 1)
+        return idx(str(path), file, 3 if "images" in path.name else 1)
+
+
+def idx(where: str, file: IO[bytes], ndim: int) -> np.ndarray:
+    """One IDX file of bytes, gzipped or not: magic 0, 0, 8, ndim; then ndim big-endian uint32; then
+    the data. Raises DataError with `where` in its sentence, or one of DAMAGED."""
+    zipped = file.read(2) == b"\x1f\x8b"
+    file.seek(0)
+    opened = gzip.GzipFile(fileobj=file) if zipped else file
+    if opened.read(4) != bytes((0, 0, 8, ndim)):
+        raise DataError(_is_not(f"an IDX file of bytes in {ndim}-D", where, opened))
+    shape = struct.unpack(f">{ndim}I", opened.read(4 * ndim))
+    _weigh(where, math.prod(shape))
+    data = opened.read(math.prod(shape) + 1)
     if len(data) != math.prod(shape):
-        raise DataError(f"{path} does not have the length its header {shape} says; it is damaged.")
+        raise DataError(f"{where} does not have the length its header {shape} says; it is damaged.")
     return np.frombuffer(data, np.uint8).reshape(shape)
 
 
@@ -266,7 +272,7 @@ def _weigh(where: str, size: int) -> None:
         raise DataError(f"{where} would unpack to {found:,.0f} MB; {most} MB is the most.")
 
 
-def _is_not(kind: str, path: Path, file: IO[bytes]) -> str:
+def _is_not(kind: str, path: Path | str, file: IO[bytes]) -> str:
     file.seek(0)
     start = file.read(512).lstrip().lower()
     if not start:

@@ -15,7 +15,6 @@ import functools
 import numpy as np
 from PIL import Image, ImageDraw
 from scipy import ndimage
-from sklearn.datasets import load_digits
 
 from . import drawing
 
@@ -173,6 +172,8 @@ def pen(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 @functools.cache
 def _scanned() -> tuple[np.ndarray, np.ndarray]:
+    from sklearn.datasets import load_digits  # heavy, and a page that draws needs none of it
+
     found = load_digits()
     return found.images, found.target.astype(np.uint8)
 

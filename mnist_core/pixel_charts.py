@@ -98,8 +98,7 @@ def _entropy_says(entropy: np.ndarray) -> str:
 
 
 def _never_says(never: np.ndarray) -> str:
-    return (f"{int(never.sum())} of {never.size} pixels are 0 in every image: a network can learn "
-            f"nothing from them.")  # fmt: skip
+    return f"{int(never.sum())} of {never.size} pixels are 0 in every image and tell none apart."
 
 
 PICTURES: Mapping[str, _Picture] = {

@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
-from mnist_core import dataset, models, pixels, shapes
+from mnist_core import background, dataset, models, own, pixels, shapes
 from mnist_core.network import Network
 from mnist_core.runs import Run, Runs
 from mnist_core.service import Service
@@ -68,7 +69,8 @@ def link(stem: str, label: str, query: Mapping[str, str] | None = None, **how: A
 
 def go(stem: str) -> None:
     """Switch to another page."""
-    st.switch_page(f"pages/{stem}.py")
+    # None would ask to clear the URL, which is refused while controls of this page are bound to it.
+    st.switch_page(f"pages/{stem}.py", query_params={})
 
 
 # --------------------------------------------------------------------- session
@@ -98,6 +100,11 @@ class State:
     seen: str = ""
     paused: bool = False
     draw: int = 0
+    near: int | None = None  # the point of the map whose neighbours are shown
+    suspect: tuple[str, int] | None = None
+    # (source, split, index) -> what the visitor says of a label: a digit, "right" or "unclear"
+    verdicts: dict[tuple[str, str, int], str] = field(default_factory=dict, repr=False)
+    notice: str = ""
 
 
 def _state() -> State:
@@ -127,6 +134,15 @@ def set_widget(key: str, value: Any) -> None:
 def widget(key: str) -> Any:
     """The present value of a widget, None if it has not been drawn."""
     return st.session_state.get(key)
+
+
+def redraw() -> None:
+    """Draw the fragment anew that this is called in; all of the page, if all of it is being drawn
+    at the moment, as after a click that came during a slow run."""
+    try:
+        st.rerun(scope="fragment")
+    except StreamlitAPIException:
+        st.rerun()
 
 
 def drop_widgets(prefix: str) -> None:
@@ -286,9 +302,17 @@ threading.Thread(target=dataset.prefetch, name="prefetch", daemon=True).start()
 
 
 def data() -> dataset.Mnist:
-    """The digits of this session. They change only when the visitor asks for the full set."""
+    """The digits of this session. They change only when the visitor asks for others."""
     mine = _state()
-    found = dataset.load(mine.source)
+    try:
+        found = dataset.load(mine.source)
+    except dataset.DataError:
+        if not own.is_own(mine.source):
+            raise
+        use_data("auto")
+        mine.notice = "Your own data are no longer here: they are kept for "
+        mine.notice += f"{own.KEPT_HOURS} hours after their last use. This is MNIST again."
+        found = dataset.load("auto")
     if mine.source == "auto":
         mine.source = found.source
         if found.source == "sample":
@@ -296,7 +320,24 @@ def data() -> dataset.Mnist:
     return found
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
+def use_data(source: str) -> None:
+    """Turn this session to other digits: what was chosen among the old ones is forgotten."""
+    mine = _state()
+    mine.source, mine.notice = source, ""
+    mine.near = mine.suspect = None
+    forget_images()
+    if own.is_own(source):
+        own.touch(source)
+
+
+def computed(task: str) -> background.Job:
+    """A task of `background.TASKS` on the digits of this session; it goes on by itself."""
+    source = data().source
+    key = per_source(source, "fingerprint", lambda: background.fingerprint(data()))
+    return background.job(task, source, key)
+
+
+@st.cache_data(show_spinner=False, max_entries=128)
 def per_source(source: str, what: str, _compute: Callable[[], Any]) -> Any:
     """A statistic of the data, computed once for all visitors."""
     return _compute()
@@ -394,7 +435,7 @@ def ask(choice: str) -> None:
 def data_note() -> None:
     """One line: which data this is. While the full set is on its way, how far it has come."""
     found = data()
-    for notice in found.notices:
+    for notice in filter(None, (*found.notices, _state().notice)):
         st.warning(notice, icon=":material/warning:")
     waiting = found.source == "sample" and dataset.download().state == "running"
     st.fragment(_data_line, run_every=1.0 if waiting else None)()
@@ -402,7 +443,13 @@ def data_note() -> None:
 
 def _data_line() -> None:
     found, arriving = data(), dataset.download()
-    if found.source != "sample":
+    if own.is_own(found.source):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f"Your own data: {found.name}. Only you see them.")
+            if st.button("Back to MNIST", icon=":material/undo:", key="back_to_mnist"):
+                use_data("auto")
+                st.rerun()
+    elif found.source != "sample":
         st.caption(f"Data: {found.name}.")
     elif arriving.state == "running":
         share = f" ({arriving.received / arriving.total:.0%})" if arriving.total else ""
@@ -410,8 +457,7 @@ def _data_line() -> None:
     elif arriving.state == "done":
         st.caption(f"Data: {found.name}. The full set of 70,000 has arrived.")
         if st.button("Use all 70,000 digits", icon=":material/database:", key="use_full"):
-            _state().source = str(dataset.cache_path())
-            forget_images()
+            use_data(str(dataset.cache_path()))
             st.rerun()
     else:
         why = f" {arriving.message}" if arriving.message else ""

@@ -23,7 +23,7 @@ ACCENT = "#4666E8"
 
 
 def png(image: np.ndarray) -> str:
-    """A uint8 gray image (h, w) as a data URL."""
+    """A uint8 image, gray (h, w) or RGB (h, w, 3), as a data URL."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
@@ -57,7 +57,7 @@ _GRID = st.components.v2.component(
     js="""
     export default function ({ data, parentElement, setTriggerValue }) {
       const grid = parentElement.querySelector('.grid');
-      const { sprite, columns, rows, labels, indices, picked, roams } =
+      const { sprite, columns, rows, labels, indices, marks, picked, roams } =
         JSON.parse(new TextDecoder().decode(data));
       const focused = () => grid.contains(grid.getRootNode().activeElement);
       while (grid.children.length > labels.length) grid.lastChild.remove();
@@ -74,7 +74,7 @@ _GRID = st.components.v2.component(
         tile.style.backgroundSize = `${100 * columns}% ${100 * rows}%`;
         tile.style.backgroundPosition =
           `${columns > 1 ? 100 * x / (columns - 1) : 0}% ${rows > 1 ? 100 * y / (rows - 1) : 0}%`;
-        tile.firstChild.textContent = labels[i];
+        tile.firstChild.textContent = marks[i];
         tile.title = `index ${indices[i]}, label ${labels[i]}`;
         tile.setAttribute('aria-label', tile.title);
         tile.onclick = () => setTriggerValue('picked', indices[i]);
@@ -133,10 +133,11 @@ def sprite(images: np.ndarray, columns: int = 10) -> np.ndarray:
 
 def digit_grid(
     images: np.ndarray, labels: Sequence[int], indices: Sequence[int], picked: int | None, key: str,
-    order: np.ndarray | None = None,
-) -> int | None:
+    order: np.ndarray | None = None, marks: Sequence[str] | None = None,
+) -> int | None:  # fmt: skip
     """Digits to choose from, as one picture; the index that was picked just now, by a click or the
-    arrow keys, or None. With `order`, all indices of which these are a part, keys go beyond it."""
+    arrow keys, or None. With `order`, all indices of which these are a part, keys go beyond it.
+    `marks` stand on the tiles instead of the labels."""
     columns = 10
     shown = {
         "sprite": png(sprite(images, columns)),
@@ -144,6 +145,7 @@ def digit_grid(
         "rows": max(1, math.ceil(len(images) / columns)),
         "labels": [int(x) for x in labels],
         "indices": [int(x) for x in indices],
+        "marks": [str(x) for x in (labels if marks is None else marks)],
         "picked": picked,
         "roams": order is not None,
     }
@@ -195,6 +197,12 @@ _COPY = st.components.v2.component(
 def copy_link() -> None:
     """A button that copies the address of the page as it is."""
     _COPY(key="copy_link", width="content")
+
+
+def csv_button(text: str, name: str) -> None:
+    """Offer comma-separated values as `<name>.csv`."""
+    st.download_button("Numbers (CSV)", text, f"{name}.csv", "text/csv", key=f"{name}.csv",
+                       type="tertiary", icon=":material/download:", on_click="ignore")  # fmt: skip
 
 
 # ----------------------------------------------------------------- HTML pieces

@@ -8,7 +8,10 @@ from pages import _filters, _ui
 
 # section -> the module that draws it, imported when it is first asked for: the grid of digits must
 # not wait for what draws the charts.
-SECTIONS = {"Browse": "_browse", "Tensors": "_tensors", "Pixels": "_pixels"}
+SECTIONS = {
+    "Browse": "_browse", "Tensors": "_tensors", "Pixels": "_pixels", "Map": "_map",
+    "Doubtful labels": "_suspects", "Your own": "_own",
+}  # fmt: skip
 FILTERED = {"Browse", "Pixels"}
 
 _ui.page()

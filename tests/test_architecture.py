@@ -30,6 +30,8 @@ LEAVES = {
     "network": {"numpy"},
     "habits": {"numpy", "scipy", "PIL", "sklearn"},
     "drawing": {"numpy", "scipy", "PIL"},
+    "projections": {"numpy", "sklearn", "umap"},
+    "suspects": {"numpy", "scipy"},
 }
 BELOW = {
     "spec": {"choices", "rules"},
@@ -37,6 +39,7 @@ BELOW = {
     "habits": {"drawing"},
     "estimate": {"spec", "events"},
     "augment": {"choices"},
+    "suspects": {"projections"},
 }
 named = pytest.mark.parametrize
 
@@ -121,14 +124,15 @@ def test_the_core_never_prints(path):
     assert not [c for c in calls if getattr(c.func, "id", "") == "print"]
 
 
-def test_the_web_process_stays_free_of_tensorflow():
+def test_the_web_process_stays_free_of_tensorflow_and_scikit_learn():
     """All of the core that a page may import, in a fresh process."""
     names = [p.stem for p in CORE if p.stem not in WITH_ENGINE]
+    heavy = {"tensorflow", "keras", "sklearn"}
     code = (
         "import sys, importlib\n"
         f"for name in {names}: importlib.import_module('mnist_core.' + name)\n"
         "assert 'dask' in sys.modules\n"
-        "print(sorted({'tensorflow', 'keras'} & set(sys.modules)))"
+        f"print(sorted({heavy} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stdout + done.stderr

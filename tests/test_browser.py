@@ -126,6 +126,7 @@ def test_any_page_may_be_the_first_link_into_a_fresh_server(stem, tmp_path, digi
 
 def test_a_click_on_a_digit_shows_it(go, mnist):
     page = go("dataset", query={"split": "test"})
+    page.locator(TILES).nth(99).wait_for()
     assert page.locator(TILES).count() == 100
     for place in (5, 42):
         page.locator(TILES).nth(place).click()
@@ -137,15 +138,66 @@ def test_a_click_on_a_digit_shows_it(go, mnist):
     assert [int(n) for n in numbers] == mnist.test.images[42].ravel().tolist()
 
 
-def test_the_datasets_choices_are_in_the_url(go):
+def digit_shown(page):
+    """Index and label of the digit that is shown large."""
+    said = page.get_by_role("heading", name="Index").inner_text()
+    return tuple(int(n.replace(",", "")) for n in re.findall(r"\d[\d,]*", said))
+
+
+def test_filters_and_the_image_travel_by_the_link(go, mnist):
     page = go("dataset")
     page.locator(".st-key-split").get_by_role("radio", name="test").click()
-    page.locator(".st-key-label").get_by_role("radio", name="7", exact=True).click()
-    poll(page, lambda: parameters(page) == {"split": "test", "label": "7"}, "the URL")
+    page.locator(".st-key-label button").filter(has_text="7").click()
     settle(page)
-    said = page.get_by_role("heading", name="Index").inner_text()
-    assert said.endswith("label 7")
-    assert go("dataset", query={"split": "test", "label": "7"}).get_by_text(said).count() == 1
+    page.get_by_text("More filters, and the order").click()
+    page.locator(".st-key-order").get_by_role("radio", name="falling").click()
+    settle(page)
+    page.locator(TILES).nth(2).click()
+    sevens = np.flatnonzero(mnist.test.labels == 7)[::-1]
+    wanted = {"split": "test", "label": "7", "order": "falling", "image": str(sevens[2])}
+    poll(page, lambda: parameters(page) == wanted, "the URL")
+    poll(page, lambda: digit_shown(page) == (sevens[2], 7), "the digit")
+    other = go("dataset", query=parameters(page))
+    assert digit_shown(other) == (sevens[2], 7)
+    assert other.locator(f"{TILES}[aria-selected=true]").get_attribute("title").startswith(
+        f"index {sevens[2]},"
+    )
+    assert parameters(other) == wanted
+
+
+def test_arrow_keys_walk_through_the_digits_and_over_the_page(go):
+    page = go("dataset", query={"split": "test"})
+    page.locator(TILES).nth(0).click()
+    page.keyboard.press("ArrowDown")  # a row of ten
+    page.keyboard.press("ArrowRight")
+    poll(page, lambda: digit_shown(page)[0] == 11, "two steps")
+    page.locator(TILES).nth(99).click()
+    poll(page, lambda: digit_shown(page)[0] == 99, "the last of the page")
+    settle(page)
+    page.keyboard.press("ArrowRight")
+    poll(page, lambda: digit_shown(page)[0] == 100, "the first of the next page")
+    settle(page)
+    page.keyboard.press("ArrowRight")
+    poll(page, lambda: digit_shown(page)[0] == 101, "the keys stay with the grid")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("ArrowLeft")  # with nothing in focus they belong to the digit
+    poll(page, lambda: digit_shown(page)[0] == 100, "one step back")
+
+
+def test_a_link_is_copied(go, server):
+    page = go("dataset", query={"split": "test", "image": "5"})
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy link").click()
+    page.get_by_text("Copied").wait_for()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == server.url("dataset", split="test", image="5")
+
+
+@pytest.mark.parametrize("section", ["Tensors", "Pixels"])
+def test_the_sections_of_the_dataset_fit_a_phone(go, section):
+    page = go("dataset", query={"section": section, "split": "test"}, **PHONE)
+    assert page.get_by_test_id("stHeading").count() >= 4
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth <= innerWidth")
 
 
 # ------------------------------------------------------------------------- draw

@@ -281,6 +281,15 @@ def test_images_are_read_on_the_draw_page(full_basket, tiny):
     assert answer(app) is None and "Draw something" in text(app)
 
 
+def test_an_image_of_a_link_is_read_on_the_draw_page(visit, tiny):
+    app = visit("dataset", split="test", label="3")
+    index, _ = shown(app)
+    app.button(key="send_one_draw").click().run()
+    assert app.title[0].value == "Draw a digit" and not app.exception
+    p = models.default().network.predict(tiny.test.images[index][None])[0]
+    assert answer(app) == p.argmax() and f"test_images[{index}]" in text(app)
+
+
 # ------------------------------------------------------------------------ tensors
 
 
