@@ -182,15 +182,19 @@ class Ranking:
 
 def rank(probabilities: np.ndarray, labels: np.ndarray) -> Ranking:
     """Rank labels 0…9 (n,) by out-of-fold probabilities (n, 10)."""
-    rows = np.arange(len(labels))
-    given = probabilities[rows, labels]
-    others = probabilities.copy()
-    others[rows, labels] = -1
-    margin = given - others.max(axis=1)
+    rows, margin = np.arange(len(labels)), margins(probabilities, labels)
     order = np.argsort(margin, kind="stable")
     likeliest = probabilities.argmax(axis=1)
     found = (rows, labels, likeliest, margin, off_diagonal(probabilities, labels))
     return Ranking(*(values[order] for values in found))
+
+
+def margins(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The label's probability less the best other's, in [-1, 1]: float (n,)."""
+    rows = np.arange(len(labels))
+    others = probabilities.copy()
+    others[rows, labels] = -1
+    return probabilities[rows, labels] - others.max(axis=1)
 
 
 def off_diagonal(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:

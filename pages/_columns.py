@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from mnist_core import shapes
+from mnist_core import shapes, suspects
 from mnist_core.tables import csv_of
 from pages import _ui, _work
 
@@ -48,6 +49,49 @@ def _confidence(split: str) -> np.ndarray:
     return answers(split).result.max(axis=1)
 
 
+class _Doubts:
+    """The out-of-fold predictions that another process makes, as the job that columns know."""
+
+    def __init__(self) -> None:
+        self._job = _ui.computed("suspects")
+
+    def done(self, seconds: float = 0.0) -> bool:
+        """Whether they are there, or will never be, within so many seconds."""
+        end = time.monotonic() + seconds
+        while (job := _ui.computed("suspects")).state not in ("done", "failed"):
+            if time.monotonic() >= end:
+                return False
+            time.sleep(0.05)
+        self._job = job
+        return True
+
+    @property
+    def share(self) -> float:
+        return self._job.share
+
+    def of(self, split: str, measure: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
+        """A measure of labels by these predictions, for a split; NaN if they could not be made."""
+        if self._job.state == "failed":
+            return np.full(len(labels(split)), np.nan)
+        first = len(labels("train"))
+        part = slice(first) if split == "train" else slice(first, None)
+        both = np.concatenate([labels("train"), labels("test")])
+        return measure(self._job.result()["probabilities"], both)[part]
+
+
+def _doubt(split: str) -> np.ndarray:
+    doubts = _Doubts()
+    doubts.done()
+    return -doubts.of(split, suspects.margins)
+
+
+def doubted(split: str) -> np.ndarray:
+    """Which labels confident learning counts under another digit: bool (n,)."""
+    doubts = _Doubts()
+    doubts.done()
+    return doubts.of(split, suspects.off_diagonal) > 0
+
+
 def _given_to_label(split: str) -> np.ndarray:
     return answers(split).result[np.arange(len(labels(split))), labels(split)]
 
@@ -59,10 +103,12 @@ COLUMNS: dict[str, Column] = {
     "predicted": Column("Predicted digit", _predicted, answers),
     "confidence": Column("Confidence of the model", _confidence, answers),
     "for_label": Column("Probability given to the label", _given_to_label, answers),
+    "doubt": Column("Doubt about the label", _doubt, lambda split: _Doubts()),
 }
 
 
 def table(split: str, indices: np.ndarray) -> str:
     """All columns that are already known, of these images, as comma-separated values."""
-    known = {name: c for name, c in COLUMNS.items() if not c.job or c.job(split).done()}
+    asked = {name: c for name, c in COLUMNS.items() if name != "doubt"}  # it may not be begun yet
+    known = {name: c for name, c in asked.items() if not c.job or c.job(split).done()}
     return csv_of({name: column.values(split)[indices] for name, column in known.items()})

@@ -50,6 +50,9 @@ def show() -> Found | None:
                                      wrap=True, key="label", **KEPT)  # fmt: skip
     with st.expander("More filters, and the order", icon=":material/tune:"):
         ink, answer, predicted, sure = _measured(), *_answered()
+        doubtful = st.toggle("Only doubtful labels", key="doubtful", **KEPT,
+                             help="Labels that models which never saw them would not have given: "
+                             "see “Doubtful labels”. Found once for all visitors.")  # fmt: skip
         sort, falling = _order()
     mask = np.isin(_columns.labels(split), np.array(chosen or DIGITS, int))
     words = f"{SPLITS[split]} images" + (f" of {_spoken(chosen)}" if chosen else "")
@@ -57,8 +60,12 @@ def show() -> Found | None:
         mask &= _within(_values("ink", split), ink)
         words += f" with {ink[0]} to {ink[1]} % ink"
     asking = answer != "any" or predicted or sure != WHOLE
-    if not _known(split, sort, "predicted" if asking else "index"):
+    wanted = (sort, "predicted" if asking else "index", "doubt" if doubtful else "index")
+    if not _known(split, *wanted):
         return None
+    if doubtful:
+        mask &= _columns.doubted(split)
+        words += " with a doubtful label"
     if asking:
         mask, words = _by_answer(split, mask, words, answer, predicted, sure)
     mask, words = _selected(split, mask, words)
@@ -66,7 +73,7 @@ def show() -> Found | None:
 
 
 def _measured() -> tuple[int, int]:
-    return st.slider("Ink (% of full white)", *WHOLE, WHOLE, key="ink", **KEPT)
+    return st.slider("Ink (% of full white)", *WHOLE, WHOLE, key="inked", **KEPT)
 
 
 def _answered() -> tuple[str, list[str], tuple[int, int]]:

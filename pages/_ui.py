@@ -249,8 +249,8 @@ def image_to_url(index: int | None) -> None:
 
 
 # The browser's filters and its order, as they are when nothing is asked for.
-FILTERS = {"label": [], "ink": (0, 100), "answer": "any", "says": [], "sure": (0, 100),
-           "sort": "Index", "order": "rising"}  # fmt: skip
+FILTERS = {"label": [], "inked": (0, 100), "answer": "any", "says": [], "sure": (0, 100),
+           "doubtful": False, "sort": "Index", "order": "rising"}  # fmt: skip
 
 
 def open_image(index: int) -> None:

@@ -8,9 +8,10 @@ import time
 import numpy as np
 import psutil
 import pytest
-from serving import ROOT, wait_for
+from serving import wait_for
 
 from mnist_core import background, dataset, projections
+from mnist_core.bench_app import ROOT
 
 
 @pytest.fixture

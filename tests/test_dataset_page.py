@@ -6,6 +6,7 @@ import io
 import re
 from contextlib import contextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -69,7 +70,7 @@ def test_filters_combine(visit, tiny):
     app = visit("dataset")
     app.segmented_control(key="split").set_value("test")
     app.segmented_control(key="label").set_value(["2", "3", "5"])
-    app.slider(key="ink").set_value((10, 16))
+    app.slider(key="inked").set_value((10, 16))
     app.slider(key="sure").set_value((90, 100))
     app.segmented_control(key="says").set_value(["2", "3"]).run()
     p = models.default().network.predict(tiny.test.images)
@@ -107,6 +108,30 @@ def test_any_column_sorts_both_ways(visit, tiny, name, order):
     sign = -1 if order == "falling" else 1
     expected = sorted(range(len(labels)), key=lambda i: sign * values[i])  # stable: ties by index
     assert sequence(app, 4) == expected[:4]
+
+
+@pytest.fixture
+def doubts(tiny, monkeypatch):
+    """Out-of-fold predictions that are sure of all labels but two of each split."""
+    labels = np.concatenate([tiny.train.labels, tiny.test.labels]).astype(int)
+    doubted = [5, 17, len(tiny.train.labels) + 3, len(tiny.train.labels) + 9]
+    said = np.full((len(labels), 10), 0.01)
+    said[np.arange(len(labels)), labels] = 0.91
+    for i, row in enumerate(doubted):
+        said[row], said[row, (labels[row] + 1) % 10] = 0.0, 0.99 - i / 100
+    done = SimpleNamespace(state="done", share=1.0, result=lambda: {"probabilities": said})
+    monkeypatch.setattr(_ui, "computed", lambda task: {"suspects": done}[task])
+    return {"train": [5, 17], "test": [3, 9]}
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_doubtful_labels_can_be_found_and_sorted(visit, doubts, split):
+    app = visit("dataset")
+    app.segmented_control(key="split").set_value(split)
+    app.toggle(key="doubtful").set_value(True).run()
+    assert count(app) == 2
+    app = visit("dataset", split=split, sort="Doubt about the label", order="falling")
+    assert sequence(app, 2) == doubts[split]
 
 
 def test_a_selection_from_elsewhere_is_shown_until_let_go(visit, tiny):
@@ -362,7 +387,7 @@ def test_every_chart_of_the_pixels_has_a_sentence_and_a_table(visit):
 def test_the_statistics_are_those_of_the_images_found(visit, tiny):
     app = visit("dataset", section="Pixels", label="4")
     ink = 100 * tiny.train.images.mean(axis=(1, 2)) / 255
-    app.slider(key="ink").set_value((0, 12)).run()
+    app.slider(key="inked").set_value((0, 12)).run()
     images = tiny.train.images[(tiny.train.labels == 4) & (ink <= 12)]
     assert f"{len(images)} training images of 4 with 0 to 12 % ink" in text(app)
     assert f"mean is {images.mean() / 255:.4f}" in text(app)
