@@ -39,9 +39,12 @@ Using a model
     network    the NumPy network: each forward beside its backward; runs any trained model
     models     model files: a design, its weights and what is known about them
     drawing    canvas or photo -> the 28x28 the model sees, stage by stage
+    evaluation how good a model is: scores, intervals, tests, calibration, ranking
+    explain    what a trained model sees: activations, saliency, damage
     charts     figures from plain data
     pixel_charts  charts of the pixel statistics, each with its reading and its numbers
     map_charts  those of the map, the components and the suspects
+    score_charts  figures of how good a model is
 The command line (python -m mnist_core)
     __main__   fetch, recipes, train, predict, bench
     bench      the engine side by side with plain Keras, in one run

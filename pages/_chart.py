@@ -7,9 +7,10 @@ import streamlit as st
 from mnist_core.charts import Chart
 
 
-def show(chart: Chart, key: str) -> None:
-    """Draw a chart where the page stands; `key` also names the file."""
-    st.plotly_chart(chart.figure, key=key, config={"displayModeBar": False})
+def show(chart: Chart, key: str, **how: object) -> None:
+    """Draw a chart where the page stands; `key` also names the file, `how` is for Streamlit."""
+    st.plotly_chart(chart.figure, key=key, alt=chart.reading, config={"displayModeBar": False},
+                    **how)  # fmt: skip
     with st.container(gap=None):
         st.caption(chart.reading)
         st.download_button("CSV", chart.csv, f"mnist-{key}.csv", "text/csv", key=f"csv_{key}",

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
+from threadpoolctl import threadpool_limits
 
 from mnist_core import background, dataset, models, own, pixels, shapes
 from mnist_core.network import Network
@@ -30,6 +31,7 @@ PAGES = {
     "dataset": ("Dataset", ":material/grid_view:"),
     "builder": ("Build & train", ":material/stacked_line_chart:"),
     "draw": ("Draw", ":material/draw:"),
+    "evaluate": ("Evaluate", ":material/fact_check:"),
 }
 ASKED_AT_ONCE = 2000  # images: a few hundredths of a second for a dense network
 VISITOR_COOKIE = "mnist_lab_visitor"
@@ -97,6 +99,9 @@ class State:
     pictures: dict[int, np.ndarray] = field(default_factory=dict, repr=False)
     canvas: int = 0
     canvas_start: dict[str, Any] | None = None
+    template: np.ndarray | None = field(default=None, repr=False)
+    examined: int | None = None
+    sections: dict[str, str] = field(default_factory=dict)
     seen: str = ""
     paused: bool = False
     draw: int = 0
@@ -248,6 +253,23 @@ def image_to_url(index: int | None) -> None:
         st.query_params["image"] = str(index)
 
 
+def examined(n: int) -> int | None:
+    """Which of n test images is looked at: the link's, else the session's, which is put there; None
+    if nobody has chosen one."""
+    mine, given = _state(), image_from_url()
+    mine.examined = mine.examined if given is None else given
+    if mine.examined is not None and mine.examined >= n:
+        mine.examined = None
+    image_to_url(mine.examined)
+    return mine.examined
+
+
+def examine(index: int) -> None:
+    """Look at this test image from now on."""
+    _state().examined = index
+    image_to_url(index)
+
+
 # The browser's filters and its order, as they are when nothing is asked for.
 FILTERS = {"label": [], "inked": (0, 100), "answer": "any", "says": [], "sure": (0, 100),
            "doubtful": False, "sort": "Index", "order": "rising"}  # fmt: skip
@@ -299,6 +321,11 @@ def service() -> Service:
 
 # Begun when the server first runs any page, so that reading overlaps with importing the rest.
 threading.Thread(target=dataset.prefetch, name="prefetch", daemon=True).start()
+
+
+# Many small products on few, shared cores: BLAS's own threads would mostly wait for each other,
+# which made answers ten times slower on two busy cores.
+threadpool_limits(1)
 
 
 def data() -> dataset.Mnist:
@@ -384,11 +411,12 @@ def answers(choice: str, split: str) -> Job:
             report((start + ASKED_AT_ONCE) / len(images))
         return np.concatenate(parts)
 
-    return job(data().source, f"answers {choice} {split}", ask)
+    return job(data().source, f"answers {choice} {_ended(choice)} {split}", ask)
 
 
 @st.cache_resource(show_spinner=False, max_entries=20)
-def _run_model(run: str) -> models.Model:
+def _run_model(run: str, ended: float | None) -> models.Model:
+    """`ended` tells a run that was trained further from what it was before."""
     record, checkpoint = runs().get(run), runs().checkpoint(run)
     about = {"test_accuracy": record.test_accuracy}
     network = Network.from_weights(record.spec, checkpoint.answer)
@@ -397,7 +425,16 @@ def _run_model(run: str) -> models.Model:
 
 def model(choice: str) -> models.Model:
     """The shipped model, or the model of a run by its id."""
-    return models.default() if choice == "default" else _run_model(choice)
+    return models.default() if choice == "default" else _run_model(choice, _ended(choice))
+
+
+def _ended(choice: str) -> float | None:
+    return runs().get(choice).ended if choice != "default" else None
+
+
+def of_model(choice: str, what: str, compute: Callable[[], Any]) -> Any:
+    """Something of a model on the session's data, computed once for all visitors."""
+    return shared(data().source, f"{what} of {choice} {_ended(choice)}", compute)
 
 
 def answering_models() -> dict[str, str]:

@@ -23,7 +23,7 @@ ACCENT = "#4666E8"
 
 
 def png(image: np.ndarray) -> str:
-    """A uint8 image, gray (h, w) or RGB (h, w, 3), as a data URL."""
+    """A uint8 image as a data URL: gray (h, w), RGB (h, w, 3), or with alpha (h, w, 4)."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
@@ -57,7 +57,7 @@ _GRID = st.components.v2.component(
     js="""
     export default function ({ data, parentElement, setTriggerValue }) {
       const grid = parentElement.querySelector('.grid');
-      const { sprite, columns, rows, labels, indices, marks, picked, roams } =
+      const { sprite, columns, rows, labels, titles, indices, marks, picked, roams } =
         JSON.parse(new TextDecoder().decode(data));
       const focused = () => grid.contains(grid.getRootNode().activeElement);
       while (grid.children.length > labels.length) grid.lastChild.remove();
@@ -75,7 +75,7 @@ _GRID = st.components.v2.component(
         tile.style.backgroundPosition =
           `${columns > 1 ? 100 * x / (columns - 1) : 0}% ${rows > 1 ? 100 * y / (rows - 1) : 0}%`;
         tile.firstChild.textContent = marks[i];
-        tile.title = `index ${indices[i]}, label ${labels[i]}`;
+        tile.title = `index ${indices[i]}, ${titles[i]}`;
         tile.setAttribute('aria-label', tile.title);
         tile.onclick = () => setTriggerValue('picked', indices[i]);
       });
@@ -134,16 +134,18 @@ def sprite(images: np.ndarray, columns: int = 10) -> np.ndarray:
 def digit_grid(
     images: np.ndarray, labels: Sequence[int], indices: Sequence[int], picked: int | None, key: str,
     order: np.ndarray | None = None, marks: Sequence[str] | None = None,
+    titles: Sequence[str] | None = None,
 ) -> int | None:  # fmt: skip
     """Digits to choose from, as one picture; the index that was picked just now, by a click or the
     arrow keys, or None. With `order`, all indices of which these are a part, keys go beyond it.
-    `marks` stand on the tiles instead of the labels."""
+    `marks` stand in the corner instead of the labels; a pointer or a screen reader gets `titles`."""
     columns = 10
     shown = {
         "sprite": png(sprite(images, columns)),
         "columns": columns,
         "rows": max(1, math.ceil(len(images) / columns)),
-        "labels": [int(x) for x in labels],
+        "labels": [str(x) for x in labels],
+        "titles": list(titles or (f"label {x}" for x in labels)),
         "indices": [int(x) for x in indices],
         "marks": [str(x) for x in (labels if marks is None else marks)],
         "picked": picked,
@@ -159,6 +161,71 @@ def _beyond(order: np.ndarray, index: int, step: int) -> int | None:
     """The index that stands `step` places from this one, or at the end of the order."""
     (at,) = np.nonzero(order == index)
     return int(order[min(max(at[0] + int(step), 0), len(order) - 1)]) if len(at) else None
+
+
+# ------------------------------------------------------- matrix of buttons
+
+# Not a Plotly heatmap: its cells cannot be selected, and of points laid over them a tap on a touch
+# screen selects the one that was tapped before.
+_MATRIX = st.components.v2.component(
+    "mnist_lab_matrix",
+    html='<div class="frame"><div class="across"></div><div class="matrix" role="group"></div>'
+         '</div>',
+    css="""
+    .frame { font: 400 .875rem/1.2 var(--st-font); font-variant-numeric: tabular-nums;
+      color: var(--st-text-color); container-type: inline-size; }
+    .across { text-align: center; opacity: .7; padding: 0 0 4px 2.2rem; }
+    .matrix { display: grid; gap: 2px; grid-template-columns: 2.2rem repeat(10, 1fr); }
+    .matrix b { font-weight: 400; opacity: .7; display: grid; place-items: center; }
+    .matrix button { border: 0; border-radius: 3px; padding: 0; height: 2.3rem; min-width: 0;
+      font: inherit; color: inherit; cursor: pointer; outline: 2px solid transparent; }
+    .matrix button:hover, .matrix button:focus-visible { outline-color: var(--st-text-color); }
+    .matrix button[aria-pressed=true] { outline: 3px solid var(--st-primary-color); }
+    @container (max-width: 420px) { .matrix { grid-template-columns: 1.1rem repeat(10, 1fr); }
+      .matrix button { font-size: .7rem; } .across { padding-left: 1.1rem; } }
+    """,
+    js="""
+    export default function ({ data, parentElement, setTriggerValue }) {
+      const { texts, strengths, titles, picked, across } =
+        JSON.parse(new TextDecoder().decode(data));
+      parentElement.querySelector('.across').textContent = across;
+      const matrix = parentElement.querySelector('.matrix');
+      const head = (text) => Object.assign(document.createElement('b'), { textContent: text });
+      if (!matrix.children.length) {
+        matrix.append(head(''), ...texts.map((_, i) => head(i)));
+        texts.forEach((row, i) => matrix.append(
+          head(i), ...row.map(() => Object.assign(document.createElement('button'),
+                                                  { type: 'button' }))));
+      }
+      [...matrix.querySelectorAll('button')].forEach((cell, at) => {
+        const i = Math.floor(at / 10), j = at % 10;
+        cell.textContent = texts[i][j];
+        cell.title = titles[i][j];
+        cell.setAttribute('aria-label', titles[i][j]);
+        cell.setAttribute('aria-pressed', i === picked[0] && j === picked[1]);
+        cell.style.background = i === j ? 'transparent'
+          : `color-mix(in srgb, var(--st-primary-color) ${4 + 66 * strengths[i][j]}%, transparent)`;
+        cell.onclick = () => {
+          matrix.querySelector('[aria-pressed=true]')?.setAttribute('aria-pressed', false);
+          cell.setAttribute('aria-pressed', true);
+          setTriggerValue('picked', [i, j]);
+        };
+      });
+    }
+    """,
+)
+
+
+def matrix(
+    texts: list[list[str]], strengths: np.ndarray, titles: list[list[str]],
+    picked: tuple[int, int], across: str, key: str,
+) -> None:  # fmt: skip
+    """A 10×10 matrix whose cells can be chosen: in the run after a click, the value of the widget
+    `key` has the (row, column) as its `picked`. `strengths` in 0…1 shade the cells, but not the
+    diagonal; `across` names the columns."""
+    shown = {"texts": texts, "strengths": strengths.round(3).tolist(), "titles": titles,
+             "picked": picked, "across": across}  # fmt: skip
+    _MATRIX(data=json.dumps(shown).encode(), key=key, on_picked_change=lambda: None)
 
 
 # ------------------------------------------------------------------- copy link
@@ -206,6 +273,26 @@ def csv_button(text: str, name: str) -> None:
 
 
 # ----------------------------------------------------------------- HTML pieces
+
+POSITIVE, NEGATIVE = (70, 102, 232), (207, 116, 66)
+
+
+def signed_pictures(values: np.ndarray, columns: int) -> str:
+    """Signed pictures (n, h, w) in -1…1 side by side: blue above zero, orange below, and the page
+    itself at zero, so that they are read on light and dark alike."""
+    n, height, width = values.shape
+    rows = math.ceil(n / columns)
+    framed = np.zeros((rows * columns, height + 1, width + 1), np.float32)
+    framed[:n, :height, :width] = values
+    sheet = framed.reshape(rows, columns, height + 1, width + 1).transpose(0, 2, 1, 3)
+    sheet = sheet.reshape(rows * (height + 1), columns * (width + 1))[:-1, :-1]
+    color = np.where((sheet > 0)[..., None], POSITIVE, NEGATIVE).astype(np.uint8)
+    alpha = np.rint(255 * np.abs(sheet)).astype(np.uint8)
+    picture = png(np.dstack([color, alpha]))
+    widest = min(100.0, 5.0 * columns)
+    return (f'<img class="digit" src="{picture}" alt="{n} pictures" '
+            f'style="width:min(100%, {widest:.0f}rem)">')  # fmt: skip
+
 
 
 def numbers(image: np.ndarray) -> str:

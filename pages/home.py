@@ -32,14 +32,16 @@ with digits:
 
 st.space("small")
 for column, stem, title, says in zip(
-    st.columns(3, gap="medium"),
-    ("draw", "builder", "dataset"),
-    ("Draw a digit", "Build and train", "Explore the digits"),
+    st.columns(4, gap="medium"),
+    ("draw", "builder", "evaluate", "dataset"),
+    ("Draw a digit", "Build and train", "See where it fails", "Explore the digits"),
     (
         f"A model that reads {about['test_accuracy']:.2%} of the test images correctly answers "
         "at once. So will yours.",
         "Convolutions and dense layers, seven optimizers, live curves. The first point is there "
         "within two seconds.",
+        "Which digits a model misreads, how sure it was, what goes on inside it, and what it can "
+        "bear.",
         "Every image as a picture and as 784 numbers, and what the pixels say together.",
     ),
     strict=True,

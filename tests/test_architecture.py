@@ -32,6 +32,8 @@ LEAVES = {
     "drawing": {"numpy", "scipy", "PIL"},
     "projections": {"numpy", "sklearn", "umap"},
     "suspects": {"numpy", "scipy"},
+    "evaluation": {"numpy", "scipy"},
+    "explain": {"numpy"},
 }
 BELOW = {
     "spec": {"choices", "rules"},
@@ -40,6 +42,7 @@ BELOW = {
     "estimate": {"spec", "events"},
     "augment": {"choices"},
     "suspects": {"projections"},
+    "explain": {"network"},
 }
 named = pytest.mark.parametrize
 

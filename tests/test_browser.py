@@ -20,6 +20,7 @@ PAGES = {
     "dataset": ("The digits", {"split": "test", "label": "3"}),
     "builder": ("Build and train", RunSpec(layers=(Layer(64, "tanh"),), seed=7).to_query()),
     "draw": ("Draw a digit", {"from": "mail"}),
+    "evaluate": ("Evaluate a model", {"part": "Mistakes"}),
 }
 LONG = RunSpec(epochs=100)  # most of a minute at least, whatever the machine
 CANVAS = "[class*=st-key-canvas_] canvas.upper-canvas"

@@ -205,8 +205,8 @@ def test_home_shows_three_real_digits(visit, tiny):
         assert tiny.test.labels[found] == int(label)
 
 
-@pytest.mark.parametrize("stem", ["draw", "builder", "dataset"])
-def test_home_leads_to_the_three_things_to_do(visit, stem):
+@pytest.mark.parametrize("stem", ["draw", "builder", "evaluate", "dataset"])
+def test_home_leads_to_the_things_to_do(visit, stem):
     app = visit("home")
     app.button(key=f"go_{stem}").click().run()
     assert not app.exception

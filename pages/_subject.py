@@ -1,0 +1,211 @@
+"""What the sections of the Evaluate page share: the model they are about, and one image with the
+ways on from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import streamlit as st
+
+from mnist_core import evaluation, models
+from mnist_core.dataset import Split
+from pages import _ui, _widgets, _work
+
+PER_PAGE = 50
+SAMPLE = 2000  # test images that answer while a slider moves
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A model, by its `choice` in the list of models, and its probabilities (n, 10) for `test`."""
+
+    choice: str
+    name: str
+    model: models.Model
+    test: Split
+    probabilities: np.ndarray
+
+    @cached_property
+    def predicted(self) -> np.ndarray:
+        return self.probabilities.argmax(axis=1)
+
+    @cached_property
+    def right(self) -> np.ndarray:
+        return self.predicted == self.test.labels
+
+    @cached_property
+    def sample(self) -> np.ndarray:
+        """At most SAMPLE of the test images, always the same ones: their indices in order."""
+        order = np.random.default_rng(0).permutation(len(self.test.labels))
+        return np.sort(order[:SAMPLE])
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        return evaluation.confusion(self.test.labels, self.predicted)
+
+
+def subject(choice: str, name: str) -> Subject | None:
+    """The model with its answers; None while they are computed, which the page then shows."""
+    answers = _ui.answers(choice, "test")
+    if not _work.ready(answers, "Reading the test images"):
+        return None
+    return Subject(choice, name, _ui.model(choice), _ui.data().test, answers.result)
+
+
+# ------------------------------------------------------------------ the choosers
+
+
+def choose(name: str, options: list[str], label: str) -> str:
+    """One of the options, the link's or the session's, kept in the URL under `name`. Not by a bound
+    widget, which a button in another fragment could not change, nor by a name that another page
+    binds."""
+    key = f"evaluate_{name}"
+    given = st.query_params.get(name, _ui.state().sections.get(name))
+    _choose(name, given if given in options else options[0])
+    _ui.set_widget(key, _ui.state().sections[name])
+    return st.segmented_control(label, options, required=True, wrap=True, key=key,
+                                label_visibility="collapsed",
+                                on_change=lambda: _choose(name, _ui.widget(key)))  # fmt: skip
+
+
+def _choose(name: str, option: str) -> None:
+    _ui.state().sections[name] = option
+    if st.query_params.get(name) != option:
+        st.query_params[name] = option
+
+
+def choose_model() -> tuple[str, str]:
+    """The model that the page is about, by the URL's `run`, else the session's: choice, name."""
+    mine, asked = _ui.state(), st.query_params.get("run")
+    record = _ui.runs().get(asked) if asked else None
+    mine.run = record.id if record else mine.run
+    options = _ui.answering_models()
+    if asked and asked not in options:
+        _cannot(record)
+    mine.model = next(m for m in (asked, mine.model, "default") if m in options)
+    if mine.model != "default" and not asked:
+        st.query_params["run"] = mine.model
+    _ui.set_widget("examined_model", mine.model)
+    choice = st.selectbox("Model", list(options), format_func=options.get, filter_mode=None,
+                          key="examined_model", on_change=_take_model)  # fmt: skip
+    if len(options) == 1:
+        st.caption("Networks that you train on the Build & train page can be chosen here too.")
+    return choice, options[choice]
+
+
+def _take_model() -> None:
+    choice = _ui.state().model = _ui.widget("examined_model")
+    if choice == "default":
+        st.query_params.pop("run", None)
+    else:
+        st.query_params["run"] = choice
+
+
+def _cannot(record: object) -> None:
+    """Why the run of the link is not among the models."""
+    if record is None:
+        st.warning("The run of this link is not there: it may have been deleted. Choose a model in "
+                   "the list.", icon=":material/search_off:")  # fmt: skip
+    elif record.active:
+        st.info("The run of this link is not over yet: come back when it has ended, or choose "
+                "another model in the list.", icon=":material/hourglass_empty:")  # fmt: skip
+        _ui.link("builder", "Watch it train", {"run": record.id})
+    else:
+        st.info("The run of this link ended before it had a checkpoint, so there is nothing to "
+                "evaluate: train its design again, or choose another model in the list.",
+                icon=":material/info:")  # fmt: skip
+        _ui.link("builder", "To its design", {"run": record.id})
+
+
+# ------------------------------------------------------------------- the images
+
+
+def gallery(who: Subject, found: np.ndarray, key: str) -> None:
+    """Test images in this order, a page at a time, beside the one that was clicked."""
+    grid, detail = st.columns([3, 2], gap="large")
+    with grid:
+        pages = -(-len(found) // PER_PAGE)
+        number = 1
+        if pages > 1:
+            _ui.set_widget(f"{key}_page", min(_ui.widget(f"{key}_page") or 1, pages))
+            number = st.number_input(f"Page of {pages:,} ({len(found):,} images)", 1, pages,
+                                     key=f"{key}_page")  # fmt: skip
+        shown = found[(number - 1) * PER_PAGE : number * PER_PAGE]
+        picked = _ui.examined(len(who.test.labels))
+        if picked not in found:
+            picked = int(shown[0])
+            _ui.examine(picked)
+        clicked = _grid(who, shown, picked, key)
+        if clicked is not None and clicked != picked:
+            _ui.examine(clicked)
+            st.rerun(scope="fragment")
+    with detail:
+        one_image(who, picked)
+
+
+def _grid(who: Subject, shown: np.ndarray, picked: int, key: str) -> int | None:
+    pairs = list(zip(who.test.labels[shown], who.predicted[shown], strict=True))
+    corners = [f"{true}" if true == said else f"{true}→{said}" for true, said in pairs]
+    titles = [f"label {true}, read as {said}" for true, said in pairs]
+    return _widgets.digit_grid(who.test.images[shown], corners, shown, picked, f"grid_{key}",
+                               titles=titles)  # fmt: skip
+
+
+def one_image(who: Subject, index: int) -> None:
+    """A test image, large, with what the model says and where one may go with it."""
+    label, p = int(who.test.labels[index]), who.probabilities[index]
+    said = int(p.argmax())
+    verdict = f"read as {said}" if said != label else "read right"
+    st.subheader(f"Label {label}, {verdict}", anchor=False)
+    picture, bars = st.columns([2, 3], vertical_alignment="center")
+    picture.html(_widgets.digit(who.test.images[index], "min(100%, 14rem)",
+                                f"a handwritten {label}"))  # fmt: skip
+    bars.html(_widgets.probabilities(p))
+    st.caption(f"`test_images[{index}]` · {_widgets.percent(p[said])} sure")
+    ways_on(who, index)
+
+
+SECTIONS = {"Inside": ":material/layers:", "Damage": ":material/healing:"}  # about one image
+
+
+def ways_on(who: Subject, index: int) -> None:
+    """To other places with this image."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        for section in [s for s in SECTIONS if s != st.query_params.get("part")]:
+            if st.button(section, icon=SECTIONS[section], key=f"to_{section}",
+                         on_click=_to_section, args=(section, index)):  # fmt: skip
+                st.rerun()  # the whole page: this may be a fragment of another section
+        if st.button("Draw over it", icon=_ui.PAGES["draw"][1], key="to_draw",
+                     help="Take this image to the Draw page as a template"):  # fmt: skip
+            _ui.state().template = who.test.images[index].copy()
+            _ui.go("draw")
+        if "backprop" in _ui.PAGES:
+            _ui.link("backprop", "Under the microscope", {"image": str(index)})
+        _ui.link("dataset", "In the dataset", {"split": "test", "image": str(index)})
+
+
+def _to_section(section: str, index: int) -> None:
+    _ui.examine(index)
+    _choose("part", section)
+
+
+def choose_image(who: Subject) -> int:
+    """The test image that Inside and Damage are about."""
+    n = len(who.test.labels)
+    index = _ui.examined(n) or 0
+    _ui.set_widget("image_index", index)
+    field, any_one, mistake = st.columns([2, 1, 1], vertical_alignment="bottom")
+    field.number_input(f"Test image (0 to {n - 1:,})", 0, n - 1, key="image_index",
+                       on_change=lambda: _ui.examine(_ui.widget("image_index")))  # fmt: skip
+    any_one.button("Any image", icon=":material/casino:", key="any_image", width="stretch",
+                   on_click=_any_of, args=(np.arange(n),))  # fmt: skip
+    wrong = np.flatnonzero(~who.right)
+    mistake.button("A mistake", icon=":material/error_outline:", key="any_mistake", width="stretch",
+                   on_click=_any_of, args=(wrong,), disabled=not len(wrong))  # fmt: skip
+    return index
+
+
+def _any_of(indices: np.ndarray) -> None:
+    _ui.examine(int(np.random.default_rng().choice(indices)))

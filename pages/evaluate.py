@@ -1,0 +1,22 @@
+"""How good a model is, where it fails, and what goes on inside it."""
+
+import streamlit as st
+
+from pages import _damage, _inside, _mistakes, _scores, _subject, _ui
+
+SECTIONS = {
+    "Scores": _scores.scores,
+    "Confusion": _mistakes.confusion,
+    "Mistakes": _mistakes.mistakes,
+    "Calibration": _scores.calibration,
+    "Inside": _inside.inside,
+    "Damage": _damage.damage,
+}
+
+_ui.page()
+st.title("Evaluate a model")
+_ui.data_note()
+choice, name = _subject.choose_model()
+section = _subject.choose("part", list(SECTIONS), "Section")
+if who := _subject.subject(choice, name):
+    SECTIONS[section](who)
