@@ -39,6 +39,12 @@ Using a model
     network    the NumPy network: each forward beside its backward; runs any trained model
     models     model files: a design, its weights and what is known about them
     drawing    canvas or photo -> the 28x28 the model sees, stage by stage
+    pictures   image files and arrays: what is taken, and what is refused
+    paper      which pixels are ink: on even ground, in shadow, between ruled lines
+    finder     several digits in one picture, in reading order
+    normal     upright, and of one pen: two more ways to make digits alike
+    why        why a model misread: steps, resembling images, what tips the balance
+    teach      a copy of a model, taught the visitor's own hand
     evaluation how good a model is: scores, intervals, tests, calibration, ranking
     explain    what a trained model sees: activations, saliency, damage
     charts     figures from plain data

@@ -138,6 +138,20 @@ def difference(class_means: np.ndarray, one: int, other: int) -> Chart:
     return Chart(figure, reading, _by_place(values))
 
 
+def signed_map(values: np.ndarray, title: str, unit: str, above: str, below: str) -> Chart:
+    """A signed number for each pixel, (28, 28): blue above zero, red below, blank at zero.
+    `above` and `below` say what the two sides mean."""
+    most = max(1e-6, float(np.abs(values).max()))
+    figure = pixel_map(np.where(values == 0, np.nan, values), title, unit, "RdBu", height=380)
+    hover = "row %{y}, column %{x}: %{z:.2f}<extra></extra>"
+    figure.data[0].update(zmin=-most, zmax=most, hovertemplate=hover)
+    ends = (above, values.argmax(), 1), (below, values.argmin(), -1)
+    parts = [f"{_at(at)} is strongest {word} ({values.flat[at]:+.2f})"
+             for word, at, sign in ends if sign * values.flat[at] > 0]  # fmt: skip
+    reading = ", ".join(parts) or "no pixel counts"
+    return Chart(figure, f"{reading[0].upper()}{reading[1:]}.", _by_place(values))
+
+
 def _hover_classes(figure: go.Figure, class_means: np.ndarray) -> None:
     # Whole numbers in nested lists: Plotly's packed arrays have no third dimension for a hover.
     means = np.nan_to_num(class_means).round().astype(int).transpose(1, 2, 0)

@@ -18,7 +18,7 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 from threadpoolctl import threadpool_limits
 
-from mnist_core import background, dataset, models, own, pixels, shapes
+from mnist_core import background, dataset, drawing, models, own, pixels, shapes, teach
 from mnist_core.network import Network
 from mnist_core.runs import Run, Runs
 from mnist_core.service import Service
@@ -33,6 +33,7 @@ PAGES = {
     "draw": ("Draw", ":material/draw:"),
     "evaluate": ("Evaluate", ":material/fact_check:"),
 }
+TAUGHT = "taught"  # the choice of the copy that the visitor taught
 ASKED_AT_ONCE = 2000  # images: a few hundredths of a second for a dense network
 VISITOR_COOKIE = "mnist_lab_visitor"
 
@@ -99,7 +100,14 @@ class State:
     pictures: dict[int, np.ndarray] = field(default_factory=dict, repr=False)
     canvas: int = 0
     canvas_start: dict[str, Any] | None = None
+    # uint8 (28, 28), set by any page: the draw page answers this image instead of the canvas
     template: np.ndarray | None = field(default=None, repr=False)
+    photo: np.ndarray | None = field(default=None, repr=False)
+    photo_fault: str = ""
+    found: list[drawing.Digit] = field(default_factory=list, repr=False)
+    found_at: int = 0
+    teaching: Job | None = field(default=None, repr=False)
+    base: str = "default"
     examined: int | None = None
     sections: dict[str, str] = field(default_factory=dict)
     seen: str = ""
@@ -411,7 +419,7 @@ def answers(choice: str, split: str) -> Job:
             report((start + ASKED_AT_ONCE) / len(images))
         return np.concatenate(parts)
 
-    return job(data().source, f"answers {choice} {_ended(choice)} {split}", ask)
+    return job(data().source, f"answers {_state_of(choice)} {split}", ask)
 
 
 @st.cache_resource(show_spinner=False, max_entries=20)
@@ -423,8 +431,20 @@ def _run_model(run: str, ended: float | None) -> models.Model:
     return models.Model(record.spec, network, about)
 
 
+@st.cache_resource(show_spinner=False, max_entries=20)
+def _taught_model(visitor: str, stamp: int) -> models.Model:
+    return teach.Lessons(dataset.home(), visitor).model()
+
+
+def lessons() -> teach.Lessons:
+    """What this visitor has taught."""
+    return teach.Lessons(dataset.home(), visitor())
+
+
 def model(choice: str) -> models.Model:
-    """The shipped model, or the model of a run by its id."""
+    """The shipped model, the copy that this visitor taught, or the model of a run by its id."""
+    if choice == TAUGHT:
+        return _taught_model(visitor(), lessons().stamp())
     return models.default() if choice == "default" else _run_model(choice, _ended(choice))
 
 
@@ -432,9 +452,16 @@ def _ended(choice: str) -> float | None:
     return runs().get(choice).ended if choice != "default" else None
 
 
+def _state_of(choice: str) -> str:
+    """A name for exactly this model: whose it is, and when it was last trained."""
+    if choice == TAUGHT:
+        return f"{choice} {visitor()} {lessons().stamp()}"
+    return f"{choice} {_ended(choice)}"
+
+
 def of_model(choice: str, what: str, compute: Callable[[], Any]) -> Any:
     """Something of a model on the session's data, computed once for all visitors."""
-    return shared(data().source, f"{what} of {choice} {_ended(choice)}", compute)
+    return shared(data().source, f"{what} of {_state_of(choice)}", compute)
 
 
 def answering_models() -> dict[str, str]:
@@ -443,7 +470,10 @@ def answering_models() -> dict[str, str]:
     shown = runs().get(_state().run) if _state().run else None
     if shown and not shown.active and shown.id not in {r.id for r in mine}:
         mine += [shown] if runs().has_weights(shown.id) else []
-    return {"default": "Default model (comes with the app)"} | {
+    names = {"default": "Default model (comes with the app)"}
+    if lessons().stamp():
+        names[TAUGHT] = f"Taught your hand · {model(TAUGHT).about['test_accuracy']:.1%}"
+    return names | {
         r.id: f"{r.name} · {r.test_accuracy:.1%}" if r.test_accuracy else r.name for r in mine
     }
 

@@ -138,7 +138,8 @@ def digit_grid(
 ) -> int | None:  # fmt: skip
     """Digits to choose from, as one picture; the index that was picked just now, by a click or the
     arrow keys, or None. With `order`, all indices of which these are a part, keys go beyond it.
-    `marks` stand in the corner instead of the labels; a pointer or a screen reader gets `titles`."""
+    `marks` stand in the corner instead of the labels; a pointer, or a screen reader, gets `titles`.
+    """
     columns = 10
     shown = {
         "sprite": png(sprite(images, columns)),

@@ -5,7 +5,7 @@ import streamlit as st
 from streamlit_drawable_canvas import st_canvas
 
 from mnist_core import drawing
-from pages import _ui, _widgets
+from pages import _photo, _teach, _ui, _why, _widgets
 
 SIDE = 336
 COLORS = {"White on black": ("#FFFFFF", "#000000"), "Black on white": ("#000000", "#FFFFFF")}
@@ -109,16 +109,15 @@ def answer(image: np.ndarray, choice: str) -> None:
     st.html(_widgets.probabilities(p))
 
 
-st.title("Draw a digit")
-left, right = st.columns([2, 3], gap="large")
-with left:
+def pad() -> None:
+    """The canvas and its tools."""
     board = st.container()
     with st.container(horizontal=True):
         st.button("Undo", icon=":material/undo:", key="undo", on_click=undo, disabled=not strokes())
         st.button("Clear", icon=":material/delete:", key="clear", on_click=clear)
         with st.popover("Pen", icon=":material/ink_pen:"):
             colours = st.segmented_control(
-                "Ink", list(COLORS), default="White on black", required=True, key="ink",
+                "Ink", list(COLORS), default="White on black", required=True, key="pen_ink",
                 on_change=new_canvas, persist_state="session",
             )  # fmt: skip
             width = st.slider(
@@ -127,15 +126,68 @@ with left:
             )  # fmt: skip
     with board:
         canvas(*COLORS[colours], width)
+
+
+def template() -> None:
+    """The image that another page sent, in the canvas's place."""
+    st.html(_widgets.digit(mine.template, f"min(100%, {SIDE}px)", "the image under question"))
+    st.button("Back to the canvas", icon=":material/undo:", key="let_go_template", on_click=let_go)
+
+
+def let_go() -> None:
+    """The drawing is answered again."""
+    mine.template = None
+
+
+def asked(from_photo: bool) -> tuple[np.ndarray | None, np.ndarray | None, str]:
+    """What is answered, uint8 (28, 28), with the picture it came from and its ink; None, None
+    while there is nothing."""
+    if mine.template is not None:
+        return mine.template, mine.template, "light"
+    if mine.sent:
+        image = sent()
+        return image, image, "light"
+    if from_photo:
+        image = _photo.image()
+        return image, None if image is None else _photo.cut(), _photo.ink()
+    dark = _ui.widget("pen_ink") == "Black on white"
+    picture = mine.pictures.get(len(strokes()))
+    raw = 255 - picture if dark and picture is not None else picture
+    return seen(), raw, "dark" if dark else "light"
+
+
+st.title("Draw a digit")
+left, right = st.columns([2, 3], gap="large")
+with left:
+    if mine.template is not None:
+        template()
+        photographed = False
+    else:
+        by_hand, by_photo = st.tabs(["Canvas", "Photo"], key="source", on_change="rerun")
+        photographed = by_photo.open
+        with by_hand:
+            pad()
+        with by_photo:
+            if photographed:
+                _photo.choose()
 with right:
     models = _ui.answering_models()
     if mine.model not in models:
         mine.model = "default"
     mine.model = st.selectbox("Who answers", list(models), list(models).index(mine.model),
                               format_func=models.get, filter_mode=None)  # fmt: skip
-    image = sent() if mine.sent else seen()
-    if image is None:
+    image, picture, ink = asked(photographed)
+    if photographed and mine.found and not mine.sent:
+        _photo.read_out(mine.model)
+    if image is not None:
+        answer(image, mine.model)
+    elif photographed:
+        st.info("Choose a photo of digits on paper, or take one. They are found, boxed and read "
+                "from left to right.", icon=":material/photo_camera:")  # fmt: skip
+    else:
         st.info("Draw something: one digit, as large as you like, with the mouse or a finger. "
                 "The answer comes when you lift the pen.", icon=":material/draw:")  # fmt: skip
-    else:
-        answer(image, mine.model)
+if image is not None:
+    _why.show(image, picture, ink, mine.model)
+from_canvas = not (photographed or mine.sent or mine.template is not None)
+_teach.show(image, mine.model, clear if from_canvas else None)

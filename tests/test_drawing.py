@@ -410,7 +410,7 @@ def bomb(width, height):
     ("make", "message"),
     [
         (text, "letter.png is not a picture: use a PNG or JPEG file."),
-        (postscript, "drawing.eps is not a picture"),
+        (postscript, "drawing.eps is a PostScript file, which is not read here: use a PNG"),
         (float_tiff, "fractions"),
         (cut_off, "cut.jpg is damaged or cut off"),
         (bomb(8000, 7000), "bomb.png has more than 50 megapixels"),

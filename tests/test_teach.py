@@ -1,0 +1,158 @@
+"""A copy learns a hand, and says truthfully what it gained and what it forgot."""
+
+import io
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from mnist_core import dataset, models, teach
+from mnist_core.files import Split
+from mnist_core.network import Network
+from mnist_core.spec import RunSpec
+
+
+def sheared(images, by=0.9):
+    """Digits of a hand that leans far to the left."""
+    return np.stack([
+        ndimage.affine_transform(i, [[1, 0], [-by, 1]], [0, by * 14], order=1) for i in images
+    ])  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def hand(mnist):
+    images, labels = mnist.test.images[:400], mnist.test.labels[:400]
+    return Split(sheared(images), labels)
+
+
+@pytest.fixture(scope="module")
+def taught(hand, mnist):
+    few = Split(hand.images[:120], hand.labels[:120])
+    return teach.teach(models.default(), few, mnist, np.random.default_rng(0))
+
+
+def right(model, split):
+    return int((model.network.predict(split.images).argmax(axis=1) == split.labels).sum())
+
+
+def test_a_habit_is_learned(taught, hand):
+    model, report = taught
+    unseen = Split(hand.images[120:], hand.labels[120:])
+    assert right(model, unseen) > right(models.default(), unseen) + 0.05 * len(unseen.labels)
+    assert report.own_after > report.own_before
+    assert report.taught == 90 and report.held == 30
+
+
+def test_the_report_is_what_is_measured_again(taught, hand, mnist):
+    model, report = taught
+    held = teach.held_out(120)
+    own = Split(hand.images[:120][held], hand.labels[:120][held])
+    assert report.own_before == right(models.default(), own)
+    assert report.own_after == right(model, own)
+    assert report.tested == len(mnist.test.labels)
+    assert report.test_before == right(models.default(), mnist.test)
+    assert report.test_after == right(model, mnist.test)
+    assert report.test_after - report.test_before == report.won - report.lost
+    assert model.about["taught"] == asdict(report)
+
+
+def test_little_is_forgotten(taught):
+    _, report = taught
+    assert report.test_after >= report.test_before - 0.02 * report.tested
+
+
+def test_forgetting_is_told_where_it_happens(hand, mnist, monkeypatch):
+    """Wrong labels, and far too large a step: the test set must say so."""
+    monkeypatch.setattr(teach, "RATE", 0.5)
+    monkeypatch.setitem(teach.EFFORT, "dense", (40, 10_000))
+    wrong = Split(hand.images[:40], (hand.labels[:40] + 1) % 10)
+    model, report = teach.teach(models.default(), wrong, mnist, np.random.default_rng(0))
+    assert report.lost > report.won and report.test_after < report.test_before
+    assert report.test_after == right(model, mnist.test)
+
+
+def test_the_model_itself_stays_as_it_was(taught, mnist):
+    before = models.load(models.DEFAULT).network.weights()
+    for name, weight in models.default().network.weights().items():
+        np.testing.assert_array_equal(weight, before[name])
+
+
+def test_held_out_drawings_are_never_learned_from(hand, tiny, monkeypatch):
+    monkeypatch.setitem(teach.EFFORT, "dense", (60, 100))
+    seen = []
+    step = Network.step
+    monkeypatch.setattr(Network, "step", lambda self, x, y, rate: (
+        seen.append(x[: teach.BATCH]), step(self, x, y, rate))[1])  # fmt: skip
+    own = Split(hand.images[:8], hand.labels[:8])
+    teach.teach(models.default(), own, tiny, np.random.default_rng(0))
+    met = np.concatenate(seen)
+    for i, held in enumerate(teach.held_out(8)):
+        shifts = [np.roll(own.images[i], s, axis=(0, 1)) for s in np.ndindex(3, 3)]
+        shifts = [np.roll(s, (-1, -1), axis=(0, 1)) for s in shifts]
+        assert any((met == s).all(axis=(1, 2)).any() for s in shifts) == (not held)
+
+
+def test_too_few_drawings_are_refused(hand, tiny):
+    few = Split(hand.images[:3], hand.labels[:3])
+    with pytest.raises(ValueError, match="4 drawings are needed, there are 3"):
+        teach.teach(models.default(), few, tiny, np.random.default_rng(0))
+
+
+# --- what is kept --------------------------------------------------------------------------------
+
+
+def test_lessons_are_kept_apart_for_each_visitor(tmp_path, hand):
+    ada, bob = teach.Lessons(tmp_path, "ada"), teach.Lessons(tmp_path, "../../bob/../")
+    for i in range(3):
+        ada.add(hand.images[i], int(hand.labels[i]))
+    assert len(ada.own().labels) == 3 and len(bob.own().labels) == 0
+    bob.add(hand.images[9], 4)
+    ada.drop_last()
+    again = teach.Lessons(tmp_path, "ada").own()
+    np.testing.assert_array_equal(again.images, hand.images[:2])
+    assert bob.own().labels.tolist() == [4]
+    assert [p.name for p in tmp_path.iterdir()] == ["taught"]
+    ada.reset()
+    assert len(ada.own().labels) == 0 and ada.model() is None and ada.stamp() == 0
+
+
+def test_a_taught_copy_is_kept_and_can_be_taken_away(tmp_path, taught, mnist):
+    model, _ = taught
+    lessons = teach.Lessons(tmp_path, "ada")
+    lessons.keep(model)
+    images = mnist.test.images[:20]
+    (tmp_path / "mine.npz").write_bytes(lessons.model_file())
+    for back in (lessons.model(), models.load(tmp_path / "mine.npz")):
+        np.testing.assert_array_equal(back.network.predict(images), model.network.predict(images))
+        assert isinstance(back.spec, RunSpec) and back.about == model.about
+
+
+def test_the_drawings_are_a_dataset(tmp_path, hand):
+    own = Split(hand.images[:9], hand.labels[:9])
+    (tmp_path / "hand.npz").write_bytes(teach.dataset_file(own))
+    back = dataset.load(tmp_path / "hand.npz")
+    held = teach.held_out(9)
+    np.testing.assert_array_equal(back.train.images, own.images[~held])
+    np.testing.assert_array_equal(back.test.labels, own.labels[held])
+    with pytest.raises(ValueError, match="2 drawings"):
+        teach.dataset_file(Split(own.images[:1], own.labels[:1]))
+
+
+def test_the_disk_is_bounded(tmp_path, hand, monkeypatch):
+    monkeypatch.setattr(teach, "MOST", 2)
+    monkeypatch.setattr(teach, "MOST_VISITORS", 3)
+    for visitor in "abcde":
+        teach.Lessons(tmp_path, visitor).add(hand.images[0], 1)
+    assert len(list((tmp_path / "taught").iterdir())) == 3
+    last = teach.Lessons(tmp_path, "e")
+    last.add(hand.images[1], 2)
+    with pytest.raises(ValueError, match="2 drawings already"):
+        last.add(hand.images[2], 3)
+
+
+def test_a_file_is_no_pickle(tmp_path, hand):
+    lessons = teach.Lessons(tmp_path, "ada")
+    lessons.add(hand.images[0], 1)
+    with np.load(io.BytesIO(lessons._file.read_bytes()), allow_pickle=False) as kept:
+        assert set(kept.files) == {"images", "labels"}
