@@ -5,4 +5,4 @@ import streamlit as st
 from pages import _ui
 
 st.set_page_config(page_title="MNIST Lab", page_icon=":material/edit:", layout="wide")
-_ui.route().run()
+_ui.patiently(_ui.route().run)()

@@ -31,8 +31,12 @@ Training
     events     what a run says while it runs, and its form on the wire
     worker     what runs in a worker process: one training at a time
     service    jobs on the cluster: submit, watch, control
+    dispatcher the service's thread: the queue, and what becomes of each job
+    evaluations  whole test sets to be answered: asked for, waiting, done
     cluster    the Dask side of the service: scheduler, worker process, calls
-    runs       run records (SQLite) and artifacts (files), crash-safe
+    runs       run records (SQLite), crash-safe
+    artifacts  what a run leaves in files: checkpoint, model, evaluation
+    expiry     which runs are kept no longer
     calibrate  how fast this machine trains: a few small designs, timed
     host       what this machine is, and what this process takes of it
 Using a model

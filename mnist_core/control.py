@@ -1,6 +1,6 @@
 """A word with a running training: stop, pause, go on, one batch, slow motion, learning rate.
 
-Set from any thread; the loop asks between two chunks of steps. Standard library only.
+Set from any thread; the loop asks between two chunks of steps.
 """
 
 from __future__ import annotations
@@ -8,7 +8,27 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from .choices import LIMITS
+
 COMMANDS = ("stop", "pause", "resume", "step", "slow", "learning_rate")
+
+
+def check(command: str, value: Any = None) -> None:
+    """Raise ValueError, one sentence, for what no training can be told: a command that is not in
+    COMMANDS, or a learning rate outside its limits."""
+    if command not in COMMANDS:
+        raise ValueError(f"There is no command {command!r}; known are {', '.join(COMMANDS)}.")
+    if command == "learning_rate" and _number(value) not in LIMITS["learning_rate"]:
+        low, high = LIMITS["learning_rate"]
+        raise ValueError(f"The learning rate must be a number from {low:g} to {high:g}, "
+                         f"not {value!r}.")  # fmt: skip
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
 
 
 class Control:
@@ -24,9 +44,8 @@ class Control:
         self._rate: float | None = None
 
     def tell(self, command: str, value: Any = None) -> None:
-        """Obey a command by its name in COMMANDS. Raises ValueError for another."""
-        if command not in COMMANDS:
-            raise ValueError(f"There is no command {command!r}; known are {', '.join(COMMANDS)}.")
+        """Obey a command by its name in COMMANDS. Raises ValueError as `check` does."""
+        check(command, value)
         with self._lock:
             getattr(self, f"_{command}")(*(() if value is None else (value,)))
         self._news.set()

@@ -168,6 +168,7 @@ class Program:
         self._distort = tf.function(self._distorted, jit_compile=True, autograph=False)
         self.chunk = tf.function(self._chunk, jit_compile=fused(spec), autograph=False)
         self._totals = tf.function(self._evaluate, autograph=False)
+        self._logits = tf.function(lambda images: self.model(images, training=False))
 
     def reset(self, spec: RunSpec) -> None:
         """As new: the seed's initial weights, an optimizer that has seen nothing."""
@@ -228,6 +229,11 @@ class Program:
             a, b = self._totals(*data.part(i, i + EVALUATION_BATCH))
             loss, right = loss + float(a), right + int(b)
         return loss / len(data), right / len(data)
+
+    def logits(self, images: np.ndarray) -> np.ndarray:
+        """The logits float32 (n, 10) for uint8 images (n, 28, 28)."""
+        parts = (images[i : i + EVALUATION_BATCH] for i in range(0, len(images), EVALUATION_BATCH))
+        return np.concatenate([self._logits(tf.constant(part)).numpy() for part in parts])
 
     def compile(self, data: Arrays) -> None:
         """Compile the loop by running no step of it."""
@@ -346,6 +352,14 @@ def train(
     spec.check()
     parts = _parts(data, spec.validation, spec.validation_share)
     return loop.Run(spec, parts, _program, control or Control(), resume).events()
+
+
+def predict(spec: RunSpec, values: Mapping[str, np.ndarray], images: np.ndarray) -> np.ndarray:
+    """The logits float32 (n, 10) that a design with these weights gives for uint8 images
+    (n, 28, 28). Raises KeyError if the weights are of another design."""
+    program = _program(spec)
+    program.load(values)
+    return program.logits(images)
 
 
 def keras_file(spec: RunSpec, values: Mapping[str, np.ndarray]) -> bytes:

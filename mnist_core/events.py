@@ -156,6 +156,10 @@ class WorkerDied(Exception):
     """The process that trained a run is gone, and what it would have said with it."""
 
 
+class ClusterLost(Exception):
+    """The scheduler is gone, and with it whatever its workers did for us."""
+
+
 Event = (
     Predicted | Started | Compiled | Progress | EpochEnded | Marked | Checkpointed | Finished
     | Stopped | Failed

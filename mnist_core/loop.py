@@ -58,7 +58,8 @@ class Run:
         self.best = resume.best if resume else None
         self.paused = False
         self.saved = time.perf_counter()
-        self.note = ""
+        self.patient_from = 0  # the epoch after which patience began to count
+        self.early, self.note = False, ""
         self.failure: events.Failed | None = None
 
     def events(self) -> Iterator[events.Event]:
@@ -77,13 +78,17 @@ class Run:
             self.program.restore(self.resume)
         yield events.Compiled(time.perf_counter() - began)
         yield from self._epochs()
+        yield from self._new_rate()
         yield self.failure or self._end()
 
     def _epochs(self) -> Iterator[events.Event]:
         self.pace = Pace(self.total)
-        for epoch in range(self.step // self.steps_per_epoch, self.spec.epochs):
+        first = self.step // self.steps_per_epoch
+        if self._out_of_patience(first):  # it ended early: trained further, it is patient anew
+            self.patient_from = first
+        for epoch in range(first, self.spec.epochs):
             yield from self._epoch(epoch)
-            if self.failure or self.control.stopping or self.note:
+            if self.failure or self.control.stopping or self.early:
                 return
 
     def _end(self) -> events.Event:
@@ -93,7 +98,7 @@ class Run:
         loss, accuracy = self.program.evaluate(self.parts.test)
         if self._diverged(loss):
             return self.failure
-        finished = self.step == self.total or self.note
+        finished = self.step == self.total or self.early
         kind = events.Finished if finished else events.Stopped
         keeps = checkpoint.best and checkpoint.best.weights
         kept = f"The weights of epoch {self.best.epoch} are kept." if keeps else ""
@@ -139,10 +144,10 @@ class Run:
     def _listen(self) -> Iterator[events.Event]:
         """Do what the control says; returns the most steps of the next chunk, None for any."""
         control = self.control
-        while not control.stopping:
-            if (rate := control.take_rate()) is not None:
-                self.rate = rate
-                yield events.Marked(self.step, "learning rate", rate)
+        while True:
+            yield from self._new_rate()
+            if control.stopping:
+                return None
             if control.paused != self.paused:
                 self.paused = control.paused
                 yield events.Marked(self.step, "paused" if self.paused else "resumed")
@@ -151,8 +156,16 @@ class Run:
             if control.take_step():
                 return 1
             if not control.wait(PAUSE_SECONDS):
+                self.note = (f"Stopped after a pause of {PAUSE_SECONDS / 60:.0f} minutes, "
+                             "so that other runs get their turn.")  # fmt: skip
                 control.stop()
-        return None
+
+    def _new_rate(self) -> Iterator[events.Event]:
+        """Take a learning rate that was asked for, be it in the same breath as a stop: the run may
+        go on with it one day."""
+        if (rate := self.control.take_rate()) is not None:
+            self.rate = rate
+            yield events.Marked(self.step, "learning rate", rate)
 
     def _chunk(self, rows: Any, epoch: int, position: int, steps: int) -> events.Progress:
         first = epoch * self.steps_per_epoch
@@ -178,10 +191,16 @@ class Run:
         if self.best is None or sign * value > sign * self.best.value:
             kept = {} if spec.keep == "last" else self.program.weights()
             self.best = events.Best(ended.epoch, value, kept)
-        waited = ended.epoch - self.best.epoch
-        if spec.patience and waited >= spec.patience and ended.epoch < spec.epochs:
+        if self._out_of_patience(ended.epoch) and ended.epoch < spec.epochs:
+            self.early = True
             self.note = (f"Ended early after epoch {ended.epoch}: {measure} has not been better "
                          f"since epoch {self.best.epoch}.")
+
+    def _out_of_patience(self, epoch: int) -> bool:
+        """Whether `patience` epochs without a better one are over after this one."""
+        if not self.spec.patience or self.best is None:
+            return False
+        return epoch - max(self.best.epoch, self.patient_from) >= self.spec.patience
 
     def _diverged(self, loss: float) -> bool:
         """Whether the run is lost, with the reason left in `failure`."""

@@ -1,30 +1,32 @@
-"""Run records (SQLite) and artifacts (files), written so that a kill at any moment is survivable.
+"""Run records (SQLite), written so that a kill at any moment is survivable.
 
-A run is a row, an append-only log of its events, and a folder with its checkpoint and model. SQLite
-in WAL mode makes each event a transaction; files appear whole by rename or not at all.
+A run is a row, an append-only log of its events, and a folder with its artifacts. SQLite in WAL
+mode makes each event a transaction.
 """
 
 from __future__ import annotations
 
-import io
 import json
-import os
 import secrets
 import sqlite3
-import tempfile
+import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from . import events
-from .spec import RunSpec, SpecError
+from .artifacts import Artifacts
+from .spec import RunSpec
 
 ACTIVE = ("queued", "running")
 ENDED = ("finished", "stopped", "interrupted", "failed")
+
+BUSY_SECONDS = 5.0  # a page waits so long for another program that has locked the records
+RETRY_SECONDS = 1.0  # between two attempts of one that can wait longer
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -39,6 +41,20 @@ CREATE TABLE IF NOT EXISTS events (
     body TEXT NOT NULL, PRIMARY KEY (run, n)
 ) WITHOUT ROWID;
 """
+
+
+class StoreError(ValueError):
+    """The run records cannot be used just now; the message is one plain sentence."""
+
+
+_TROUBLES = {  # SQLite's name for it -> the sentence
+    "SQLITE_BUSY": "The run records are locked by another program: wait a moment and try again.",
+    "SQLITE_LOCKED": "The run records are locked by another program: wait a moment and try again.",
+    "SQLITE_FULL": "The run records cannot be written, because the server's disk is full.",
+    "SQLITE_IOERR": "The run records cannot be read or written: check the server's disk.",
+    "SQLITE_CANTOPEN": "The run records cannot be opened: check the folder of MNIST_LAB_HOME.",
+    "SQLITE_READONLY": "The run records cannot be written: check the folder of MNIST_LAB_HOME.",
+}
 
 
 @dataclass(frozen=True)
@@ -70,11 +86,23 @@ class Run:
         return f"{'-'.join(self.spec.sizes)} · {self.spec.optimizer} · {made}"
 
 
-class Runs:
-    """All runs under one folder. Safe to use from several threads."""
+@dataclass(frozen=True)
+class Kept:
+    """What a run takes: `bytes` on disk since `when`, its end or, while it is active, its making
+    (seconds since 1970)."""
+
+    id: str
+    active: bool
+    when: float
+    bytes: int
+
+
+class Runs(Artifacts):
+    """All runs under one folder. Safe to use from several threads. Every method that reads or
+    writes records raises StoreError while they cannot be used."""
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
+        super().__init__(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._database() as db:
             db.execute("PRAGMA journal_mode = WAL")
@@ -84,15 +112,22 @@ class Runs:
     def _database(self) -> Iterator[sqlite3.Connection]:
         """A connection for one transaction. Opening costs about 0.1 ms and spares us sharing one
         between the short-lived threads of page runs."""
-        db = sqlite3.connect(self.folder / "runs.sqlite", timeout=10)
+        db = None
         try:
+            db = sqlite3.connect(self.folder / "runs.sqlite", timeout=BUSY_SECONDS)
             db.row_factory = sqlite3.Row
             db.execute("PRAGMA synchronous = NORMAL")
             db.execute("PRAGMA foreign_keys = ON")
             with db:
                 yield db
+        except sqlite3.OperationalError as error:
+            known = (s for name, s in _TROUBLES.items() if error.sqlite_errorname.startswith(name))
+            if sentence := next(known, None):
+                raise StoreError(sentence) from error
+            raise
         finally:
-            db.close()
+            if db:
+                db.close()
 
     def create(self, spec: RunSpec, owner: str, data: str, source: str) -> Run:
         """A new queued run under an unguessable id. Raises SpecError for a design over the limits,
@@ -108,7 +143,8 @@ class Runs:
         return self.get(run)
 
     def get(self, run: str) -> Run | None:
-        """The record, or None if there is no such run or its design is of a later version."""
+        """The record, or None if there is no such run or its design cannot be read: one of a later
+        version, or one over the limits that did not come through `create`."""
         with self._database() as db:
             row = db.execute("SELECT * FROM runs WHERE id = ?", (run,)).fetchone()
         return _record(row) if row else None
@@ -173,11 +209,35 @@ class Runs:
 
     def interrupt(self) -> int:
         """Mark what an earlier server left queued or running; how many those were."""
-        left = self.active()
-        for run in left:
-            self.end(run.id, "interrupted", f"The server ended while this run was {run.status}; "
-                                            f"{self.what_is_kept(run.id)}.")
+        with self._database() as db:  # with those whose design cannot be read: they stay so too
+            query = "SELECT id, status FROM runs WHERE status IN (?, ?)"
+            left = db.execute(query, ACTIVE).fetchall()
+        for run, status in left:
+            self.end(run, "interrupted", f"The server ended while this run was {status}; "
+                                         f"{self.what_is_kept(run)}.")  # fmt: skip
         return len(left)
+
+    def kept(self) -> list[Kept]:
+        """What every run takes, with its events, the oldest first."""
+        query = """
+            SELECT id, status IN (?, ?) AS active, COALESCE(ended, created) AS time,
+            (SELECT COALESCE(SUM(LENGTH(body)), 0) FROM events WHERE run = id) AS bytes
+            FROM runs ORDER BY time
+        """
+        with self._database() as db:
+            rows = db.execute(query, ACTIVE).fetchall()
+        return [Kept(run, bool(active), when, size + self.bytes_of(run))
+                for run, active, when, size in rows]  # fmt: skip
+
+    def delete(self, run: str) -> None:
+        """Remove an ended run with all that it left. Files go first: what is cut short here is
+        found again by its record."""
+        with self._database() as db:
+            db.execute("BEGIN IMMEDIATE")
+            marks = "SELECT 1 FROM runs WHERE id = ? AND status NOT IN (?, ?)"
+            if db.execute(marks, (run, *ACTIVE)).fetchone():
+                self.delete_files(run)
+                db.execute("DELETE FROM runs WHERE id = ?", (run,))
 
     def append(self, run: str, new: Iterable[events.Event]) -> None:
         """Add events to the run's log, all or none."""
@@ -197,66 +257,36 @@ class Runs:
             rows = db.execute("SELECT body FROM events WHERE run = ? ORDER BY n", (run,)).fetchall()
         return [events.from_wire(json.loads(row["body"])) for row in rows]
 
-    def _artifact(self, run: str, name: str) -> Path:
-        return self.folder / "artifacts" / run / name
 
-    def save(self, run: str, name: str, content: bytes) -> None:
-        """Write an artifact; a reader sees the old one or the new one, never half of it."""
-        path = self._artifact(run, name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.replace(temporary, path)
+class Patient:
+    """The run records for a thread that can wait: a call that finds them locked, or the disk full,
+    says so and is made again until it works, so that nothing is lost."""
 
-    def save_checkpoint(self, run: str, checkpoint: events.Checkpoint) -> None:
-        """Keep the run's newest weights and state."""
-        arrays = {f"weights/{name}": value for name, value in checkpoint.weights.items()}
-        arrays |= {f"state/{name}": value for name, value in checkpoint.state.items()}
-        buffer = io.BytesIO()
-        known = {"step": checkpoint.step, "seconds": checkpoint.seconds}
-        if checkpoint.learning_rate is not None:
-            known["learning_rate"] = checkpoint.learning_rate
-        if best := checkpoint.best:
-            known |= {"best_epoch": best.epoch, "best_value": best.value}
-            arrays |= {f"best/{name}": value for name, value in best.weights.items()}
-        np.savez(buffer, **known, **arrays)
-        self.save(run, "checkpoint.npz", buffer.getvalue())
+    def __init__(self, runs: Runs, say: Callable[[str], None], closing: threading.Event) -> None:
+        self._runs, self._say, self._closing = runs, say, closing
 
-    def checkpoint(self, run: str) -> events.Checkpoint | None:
-        """The run's newest checkpoint, or None."""
-        path = self._artifact(run, "checkpoint.npz")
-        if not path.exists():
-            return None
-        with np.load(path, allow_pickle=False) as file:
-            parts: dict[str, dict[str, np.ndarray]] = {"weights": {}, "state": {}, "best": {}}
-            for part, _, name in (key.partition("/") for key in file.files):
-                if name:
-                    parts[part][name] = file[f"{part}/{name}"]
-            known = {key: file[key].item() for key in file.files if "/" not in key}
-        best = parts.pop("best")
-        if "best_epoch" in known:
-            known["best"] = events.Best(known.pop("best_epoch"), known.pop("best_value"), best)
-        return events.Checkpoint(**parts, **known)
+    def __getattr__(self, name: str) -> Callable:
+        return partial(self._insist, getattr(self._runs, name))
 
-    def has_weights(self, run: str) -> bool:
-        return self._artifact(run, "checkpoint.npz").exists()
-
-    def what_is_kept(self, run: str) -> str:
-        """What a run that was cut off has left, as the end of a sentence."""
-        if self.has_weights(run):
-            return "its last checkpoint is kept and can still answer drawings"
-        return "it had no checkpoint yet, so train it again"
-
-    def model_file(self, run: str) -> Path | None:
-        """The run's `.keras` file, or None while there is none."""
-        path = self._artifact(run, "model.keras")
-        return path if path.exists() else None
+    def _insist(self, call: Callable, *values: Any, **named: Any) -> Any:
+        waited = False
+        while True:
+            try:
+                done = call(*values, **named)
+            except StoreError as error:
+                self._say(str(error))
+                waited = True
+                if self._closing.wait(RETRY_SECONDS):
+                    raise
+            else:
+                if waited:
+                    self._say("")
+                return done
 
 
 def _record(row: sqlite3.Row) -> Run | None:
     values = dict(row)
     try:
         return Run(**(values | {"spec": RunSpec.from_query(json.loads(values["spec"]))}))
-    except SpecError:
+    except (ValueError, TypeError, AttributeError):  # a later version's, or made by hand
         return None

@@ -9,19 +9,26 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+import psutil
 from distributed import WorkerPlugin, get_worker
 from distributed.system import MEMORY_LIMIT
 
-from . import dataset, events, host
+from . import dataset, events, host, network
+from .artifacts import Evaluation
 from .control import Control
 from .spec import RunSpec
 
 TOPIC = "mnist-lab"
 FLUSH_SECONDS = 0.1  # ten messages a second cost training nothing measurable
 CALM_SECONDS = 0.5  # between two looks whether the trainings are over, when there is time to spare
+SHIPPED_KEPT = 2  # data sets that came over the network; MNIST has 55 MB
+OUT_OF_MEMORY = ("The training ran out of memory: choose a smaller batch, or fewer and narrower "
+                 "layers.")  # fmt: skip
 
 
 @dataclass
@@ -43,20 +50,105 @@ class Result:
     model: bytes | None
 
 
+@dataclass(frozen=True)
+class Done:
+    """A job's end: its `result`, or None if this worker does not have the data, and the worker's
+    address and memory in bytes."""
+
+    result: Any
+    worker: str
+    memory: int
+
+
+def _done(result: Any) -> Done:
+    return Done(result, get_worker().address, psutil.Process().memory_info().rss)
+
+
+@dataclass(frozen=True)
+class Data:
+    """Which data a job is about: what `dataset.load(source)` gives if it has this `digest`. None
+    takes whatever the worker finds."""
+
+    source: str
+    digest: str | None = None
+
+
+_shipped: dict[str, dataset.Mnist] = {}
+
+
+def receive(digest: str, data: dataset.Mnist) -> None:
+    """Keep data that came from the web process, because this machine has none of its own."""
+    _shipped[digest] = data
+    while len(_shipped) > SHIPPED_KEPT:
+        del _shipped[next(iter(_shipped))]
+
+
+def _load(wanted: Data) -> dataset.Mnist | None:
+    """The data if this worker has it. Raises DataError if nobody can say what it should be."""
+    if wanted.digest is None:
+        return dataset.load(wanted.source)
+    if wanted.digest in _shipped:
+        return _shipped[wanted.digest]
+    try:
+        found = dataset.load(wanted.source)
+    except dataset.DataError:
+        return None
+    return found if dataset.digest(found) == wanted.digest else None
+
+
 def train(
-    run: str, query: dict[str, str], source: str, resume: events.Checkpoint | None = None
-) -> Result:
-    """Train the design of `query` on the data of `source`, from the beginning or from a checkpoint;
-    Dask runs this in a worker thread."""
+    run: str,
+    query: dict[str, str],
+    wanted: Data,
+    resume: events.Checkpoint | None = None,
+    told: Sequence[tuple] = (),
+) -> Done:
+    """Train the design of `query`, from the beginning or from a checkpoint, obeying first the
+    commands of `told`. `result` is a Result. Dask runs this in a worker thread."""
+    if (data := _load(wanted)) is None:
+        return _done(None)
     job = _jobs.setdefault(run, _Job())  # before the slow import: a stop may come meanwhile
+    for command in told:
+        job.control.tell(*command)
+    try:
+        return _done(_train(run, RunSpec.from_query(query), data, resume))
+    except Exception as error:
+        if not _is_out_of_memory(error):
+            raise
+        return _done(Result(events.Failed(0, OUT_OF_MEMORY), None, None))
+    finally:
+        del _jobs[run]
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    # TensorFlow's own error by its name: it is not imported here.
+    return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
+
+
+def evaluate(
+    query: dict[str, str], weights: Mapping[str, np.ndarray], wanted: Data, step: int = 0
+) -> Done:
+    """Have a design with these weights answer the test images; `result` is an Evaluation."""
+    if (data := _load(wanted)) is None:
+        return _done(None)
     from . import engine
 
-    spec = RunSpec.from_query(query)
-    send = _Sender(run)
+    with _engine:
+        logits = engine.predict(RunSpec.from_query(query), weights, data.test.images)
+    loss, _ = network.cross_entropy(logits, data.test.labels)
+    return _done(Evaluation(network.softmax(logits), data.test.labels, loss, step))
+
+
+def _train(
+    run: str, spec: RunSpec, data: dataset.Mnist, resume: events.Checkpoint | None
+) -> Result:
+    from . import engine
+
+    job, send = _jobs[run], _Sender(run)
     try:
         with _engine:
             host.forget_peak()
-            for event in engine.train(spec, dataset.load(source), job.control, resume):
+            for event in engine.train(spec, data, job.control, resume):
                 if isinstance(event, events.Finished | events.Failed):
                     return _result(engine, spec, event)
                 if isinstance(event, events.Checkpointed):
@@ -66,7 +158,6 @@ def train(
                     send.flush()
     finally:
         send.flush()
-        del _jobs[run]
     raise AssertionError("A training ends in Finished, Stopped or Failed.")
 
 

@@ -9,6 +9,7 @@ from mnist_core.runs import Run
 from mnist_core.spec import LIMITS, RunSpec
 from pages import _design, _forecast, _ui
 
+STILL_SECONDS = 60.0  # between two signs that the page of an ended run is still open
 SLOW_SECONDS = 0.3  # between two batches in slow motion: slow enough to follow each point
 
 
@@ -23,6 +24,14 @@ def train(spec: RunSpec) -> None:
     _ui.state().paused = False
 
 
+def stop(run: Run) -> None:
+    """End the run."""
+    try:
+        _ui.service().stop(run.id)
+    except ValueError as error:
+        st.error(str(error), icon=":material/block:")
+
+
 def buttons(spec: RunSpec, run: Run | None) -> None:
     """What can be done to a run, outside the live part: a click there could be lost when it is
     drawn anew. A run's link is for looking: only its owner's browser steers it."""
@@ -33,7 +42,7 @@ def buttons(spec: RunSpec, run: Run | None) -> None:
         st.button("Train", type="primary", icon=":material/play_arrow:", key="train",
                   disabled=blocked or active, on_click=train, args=(spec,))  # fmt: skip
         st.button("Stop", icon=":material/stop:", key="stop", disabled=not active,
-                  on_click=lambda: _ui.service().stop(run.id))  # fmt: skip
+                  on_click=stop, args=(run,))  # fmt: skip
         if active and run.status == "running":
             steering(run)
         else:
@@ -71,6 +80,7 @@ def steering(run: Run) -> None:
 
 def live(run_id: str) -> None:
     """The run as it is now; a fragment that draws itself anew while the run goes on."""
+    _ui.service().watched(run_id)
     run = _ui.runs().get(run_id)
     history = events.timeline(_ui.runs().history(run_id))
     with st.container(border=True, key="live"):
@@ -125,7 +135,7 @@ def headline(run: Run, history: list[events.Event]) -> None:
                    icon=":material/check:")  # fmt: skip
     elif run.status == "stopped" and run.test_accuracy is not None:
         st.info(f"Stopped after {run.seconds:.1f} s of training: **{run.test_accuracy:.2%}** of "
-                "the test images are read correctly. Weights and history are kept.",
+                f"the test images are read correctly. {run.message} Weights and history are kept.",
                 icon=":material/stop_circle:")  # fmt: skip
     else:
         st.warning(run.message, icon=":material/warning:")
@@ -160,7 +170,7 @@ def run_panel(run: Run) -> None:
         st.caption(f"This run: {run.name}. The design on this page has changed since.")
         st.button("Show this run's design", key="load_design", type="tertiary",
                   icon=":material/undo:", on_click=_design.load, args=(run.spec,))  # fmt: skip
-    st.fragment(live, run_every=0.5 if run.active else None)(run.id)
+    st.fragment(_ui.patiently(live), run_every=0.5 if run.active else STILL_SECONDS)(run.id)
     st.toggle("Loss on a log scale", key=_ui.seed_widget("log_loss", False))
     if not run.active and _ui.runs().has_weights(run.id):
         afterwards(run)

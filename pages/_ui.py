@@ -18,9 +18,19 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 from threadpoolctl import threadpool_limits
 
-from mnist_core import background, dataset, drawing, models, own, pixels, shapes, teach
+from mnist_core import (
+    background,
+    dataset,
+    drawing,
+    expiry,
+    models,
+    own,
+    pixels,
+    shapes,
+    teach,
+)  # fmt: skip
 from mnist_core.network import Network
-from mnist_core.runs import Run, Runs
+from mnist_core.runs import Run, Runs, StoreError
 from mnist_core.service import Service
 from mnist_core.spec import QUERY_KEYS, RunSpec, SpecError
 from pages._work import Job
@@ -499,10 +509,32 @@ def ask(choice: str) -> None:
 # ----------------------------------------------------------------------- notes
 
 
+def patiently(draw: Callable[..., None]) -> Callable[..., None]:
+    """`draw`, with a sentence in its place while the run records cannot be used."""
+
+    def drawn(*values: Any) -> None:
+        try:
+            draw(*values)
+        except StoreError as error:
+            st.warning(str(error), icon=":material/hourglass_top:")
+            st.button("Try again", icon=":material/refresh:", key=f"try_again.{draw.__name__}")
+
+    return drawn
+
+
+def service_note() -> None:
+    """What is amiss with training, if anything is."""
+    found = service()
+    if found.state == "failed":
+        st.error(found.message, icon=":material/power_off:")
+    elif found.message:
+        st.warning(found.message, icon=":material/hourglass_top:")
+
+
 def data_note() -> None:
     """One line: which data this is. While the full set is on its way, how far it has come."""
     found = data()
-    for notice in filter(None, (*found.notices, _state().notice)):
+    for notice in filter(None, (*found.notices, *expiry.rules().notices, _state().notice)):
         st.warning(notice, icon=":material/warning:")
     waiting = found.source == "sample" and dataset.download().state == "running"
     st.fragment(_data_line, run_every=1.0 if waiting else None)()

@@ -13,8 +13,7 @@ _ui.page()
 
 def problems(spec: RunSpec) -> None:
     """What is impossible or unwise, before Train is pressed."""
-    if _ui.service().state == "failed":
-        st.error(_ui.service().message, icon=":material/power_off:")
+    _ui.service_note()
     for problem in spec.problems():
         if problem.blocking:
             st.error(str(problem), icon=":material/block:")

@@ -70,6 +70,16 @@ def test_an_unknown_command_is_refused_in_a_sentence(control):
     assert not control.wait(0)
 
 
+@pytest.mark.parametrize("rate", [0, -0.1, 1e-7, 10.5, float("nan"), float("inf"), "fast", None])
+def test_a_learning_rate_outside_the_limits_is_refused_in_a_sentence(control, rate):
+    with pytest.raises(ValueError) as refusal:
+        control.tell("learning_rate", rate)
+    assert str(refusal.value) == (
+        f"The learning rate must be a number from 1e-06 to 10, not {rate!r}."
+    )
+    assert control.take_rate() is None and not control.wait(0)
+
+
 # ------------------------------------------------------------------------------- waiting
 
 LONG = 30.0  # seconds that no test may take

@@ -282,7 +282,7 @@ def test_a_learning_rate_counts_from_the_next_step_on_and_follows_the_schedule(s
     assert 4 < step < 80
 
 
-@pytest.mark.parametrize("rate", [0.7, 0.0])
+@pytest.mark.parametrize("rate", [0.7, 1e-6])
 def test_a_changed_learning_rate_outlives_a_stop(rate):
     visitor = Visitor(at={2: [("learning_rate", rate)], 3: [("stop",)]})
     stopped = play(control=visitor)[-1]
@@ -313,6 +313,16 @@ def test_a_pause_that_nobody_ends_is_a_stop(monkeypatch):
     happened = list(loop.Run(SPEC, PARTS, Program(), control, None).events())
     assert kinds(happened)[2:] == [events.Marked, events.Stopped]
     assert (happened[-1].step, happened[-1].checkpoint.step) == (0, 0)
+    assert happened[-1].note == ("Stopped after a pause of 0 minutes, so that other runs get their "
+                                 "turn.")  # fmt: skip
+
+
+@pytest.mark.parametrize("moment", [0, 1, 4])
+def test_a_learning_rate_told_in_the_same_breath_as_a_stop_is_kept(moment):
+    happened = play(control=Visitor(at={moment: [("learning_rate", 0.7), ("stop",)]}))
+    assert kinds(happened)[-2:] == [events.Marked, events.Stopped]
+    assert happened[-1].checkpoint.learning_rate == happened[-2].value == 0.7
+    assert happened[-1].note == ""
 
 
 OBEYED = {  # what is seen of a command before, or instead of, the next chunk
@@ -414,6 +424,20 @@ def test_patience_counts_on_over_a_cut(cut):
     assert happened[-1].step == cut * PER_EPOCH
     finished = play(spec, program=Program(FALLING), resume=happened[-1].checkpoint)[-1]
     assert finished.step == 4 * PER_EPOCH and finished.note.startswith("Ended early after epoch 4")
+
+
+@pytest.mark.parametrize("further", [5, 6, 7])
+def test_who_trains_an_early_ended_run_further_is_patient_anew(further):
+    """One that is trained further has `patience` epochs more, and not one."""
+    spec = replace(SPEC, patience=2, epochs=further)
+    early = play(replace(spec, epochs=7), program=Program(FALLING))[-1]
+    assert early.step == 4 * PER_EPOCH
+    more = play(spec, program=Program(FALLING), resume=early.checkpoint)[-1]
+    assert more.step == min(further, 6) * PER_EPOCH
+    assert more.note.startswith("Ended early after epoch 6") == (further == 7)
+    better = Program([*FALLING[:4], (0.01, 0.99), *FALLING[5:], (0.3, 0.7)])
+    more = play(replace(spec, epochs=8), program=better, resume=early.checkpoint)[-1]
+    assert "after epoch 7: val_loss has not been better since epoch 5" in more.note
 
 
 # ------------------------------------------------------------------------------- what fails

@@ -36,13 +36,16 @@ class Desk:
     ahead = Service.ahead
 
     def __init__(self, runs: Runs) -> None:
-        self.runs, self.stopped, self.told = runs, [], []
+        self.runs, self.stopped, self.told, self.seen = runs, [], [], []
 
     def submit(self, spec, owner, data, source, predicted=None):
         run = self.runs.create(spec, owner, data, source)
         if predicted:
             self.runs.append(run.id, [events.Predicted(**asdict(predicted))])
         return run
+
+    def watched(self, run):
+        self.seen.append(run)
 
     def stop(self, run):
         self.stopped.append(run)

@@ -15,8 +15,7 @@ import numpy as np
 import pytest
 
 from mnist_core import events
-from mnist_core import runs as module
-from mnist_core.runs import ENDED, Runs
+from mnist_core.runs import ENDED, Runs, StoreError
 from mnist_core.spec import Conv, Layer, RunSpec, SpecError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -350,7 +349,7 @@ def test_a_crash_while_saving_leaves_the_old_file(runs, run, monkeypatch, moment
         raise KeyboardInterrupt(f"killed at the {moment}")
 
     with monkeypatch.context() as patch:
-        patch.setattr(module.os, {"write": "fdopen", "rename": "replace"}[moment], crash)
+        patch.setattr(os, {"write": "fdopen", "rename": "replace"}[moment], crash)
         with pytest.raises(KeyboardInterrupt):
             runs.save_checkpoint(run.id, checkpoint(8))
     assert runs.checkpoint(run.id).step == 7
@@ -399,3 +398,52 @@ def test_waiting_runs_take_turns_between_visitors(runs):
     assert [run.id for run in runs.waiting()] == [other, second, third]
     runs.begin(other)
     assert [run.id for run in runs.waiting()] == [second, third]
+
+
+# ------------------------------------------------------------------------------- what goes
+
+
+def test_what_a_run_takes_is_its_files_and_its_events(runs, run):
+    (before,) = runs.kept()
+    assert (before.id, before.active, before.when, before.bytes) == (run.id, True, run.created, 0)
+    runs.append(run.id, HISTORY)
+    runs.save(run.id, "model.keras", bytes(5000))
+    runs.begin(run.id)
+    runs.end(run.id, "finished")
+    other = runs.create(SPEC, "bob", "d", "sample")
+    after, last = runs.kept()
+    assert (after.id, after.active, after.when) == (run.id, False, runs.get(run.id).ended)
+    assert 5000 + 100 < after.bytes < 5000 + 3000 and last.id == other.id
+
+
+def test_a_deleted_run_leaves_nothing(runs, run):
+    runs.append(run.id, HISTORY)
+    runs.save_checkpoint(run.id, checkpoint())
+    runs.delete(run.id)
+    assert runs.get(run.id) and runs.has_weights(run.id)  # it is active
+    runs.cancel(run.id)
+    runs.delete(run.id)
+    assert runs.get(run.id) is None and runs.history(run.id) == [] and runs.kept() == []
+    assert not (runs.folder / "artifacts" / run.id).exists()
+    runs.delete("nobody")
+
+
+@pytest.mark.parametrize("name", ["SQLITE_BUSY", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN"])
+def test_records_that_cannot_be_used_say_so_in_a_sentence(runs, run, monkeypatch, name):
+    error = sqlite3.OperationalError("whatever SQLite says")
+    error.sqlite_errorname = name + "_MORE"
+
+    def connect(*_, **__):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite3, "connect", connect)
+        with pytest.raises(StoreError) as refusal:
+            runs.get(run.id)
+    assert str(refusal.value).startswith("The run records ") and str(refusal.value).endswith(".")
+    assert runs.get(run.id) == run
+
+
+def test_a_fault_of_ours_is_not_taken_for_trouble_with_the_disk(runs):
+    with pytest.raises(sqlite3.OperationalError, match="no such table"):
+        runs._select("SELECT * FROM nowhere", ())

@@ -7,10 +7,11 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
-from mnist_core import cluster, events
+from mnist_core import dispatcher, events
 from mnist_core.network import Network
 from mnist_core.runs import Runs
 from mnist_core.service import Service
@@ -22,7 +23,7 @@ LONG = RunSpec(layers=(Layer(1024),) * 4, batch_size=64, epochs=100)  # minutes,
 SMALL = RunSpec((Layer(16, dropout=0.2),), batch_size=1, epochs=10, keep="val_accuracy")
 
 
-def wait(condition, seconds=60.0):
+def wait(condition, seconds=180.0):
     """Poll until `condition` holds; how long that took."""
     began = time.monotonic()
     while not condition():
@@ -33,9 +34,11 @@ def wait(condition, seconds=60.0):
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory, tiny):
-    service = Service(Runs(tmp_path_factory.mktemp("runs")), tiny.source).start()
-    yield service
-    service.close()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dispatcher, "MEMORY_LIMIT", 1e12)  # a replacement has a test of its own
+        service = Service(Runs(tmp_path_factory.mktemp("runs")), tiny.source).start()
+        yield service
+        service.close()
 
 
 @pytest.fixture
@@ -44,6 +47,8 @@ def submit(service, tiny):
     submitted = []
 
     def submit(spec, source=tiny.source):
+        for run in submitted:  # a slow machine may take longer than an idle visitor may
+            service.watched(run)
         submitted.append(service.submit(spec, "ada", tiny.name, source).id)
         return submitted[-1]
 
@@ -118,7 +123,7 @@ def test_a_stop_is_not_lost_on_a_worker_that_is_still_starting(service, submit, 
     wait(lambda: status(run) == "running")
     assert not under_way(service, run)
     service.stop(run)
-    wait(lambda: status(run) == "stopped", 30)
+    wait(lambda: status(run) == "stopped")
 
 
 def test_a_run_is_trained_recorded_and_kept(service, submit, status, tiny):
@@ -137,6 +142,30 @@ def test_a_run_is_trained_recorded_and_kept(service, submit, status, tiny):
     right = net.predict(tiny.test.images).argmax(axis=1) == tiny.test.labels
     assert right.mean() == pytest.approx(found.test_accuracy, abs=0.01)
     assert service.runs.model_file(run).read_bytes()[:2] == b"PK"
+
+
+def test_an_evaluation_answers_every_test_image(service, submit, status, tiny):
+    run = submit(SHORT)
+    wait(lambda: status(run) == "finished")
+    service.evaluate(run)
+    service.evaluate("default", tiny.name, tiny.source)
+    for key in ((run, ""), ("default", tiny.name)):
+        wait(lambda key=key: service.evaluation(*key).status in ("done", "failed"))
+        assert service.evaluation(*key).message == ""
+    found, shipped = service.runs.evaluation(run), service.runs.evaluation("default", tiny.name)
+    right = (found.probabilities.argmax(axis=1) == found.labels).mean()
+    assert right == pytest.approx(service.runs.get(run).test_accuracy)
+    assert found.loss == pytest.approx(service.runs.get(run).test_loss, rel=1e-4)
+    assert (shipped.probabilities.argmax(axis=1) == tiny.test.labels).mean() > 0.9
+    np.testing.assert_array_equal(found.labels, tiny.test.labels)
+
+
+def test_a_queued_run_begins_as_it_was_told(service, submit, status):
+    first, second = submit(SHORT), submit(SMALL)
+    service.tell(second, "pause")
+    wait(lambda: marks(service, second) == ["paused"])
+    assert of(events.Marked, service, second)[0].step == 0
+    assert (status(first), status(second)) == ("finished", "running")
 
 
 def test_a_run_is_paused_stepped_and_resumed(service, paused, status):
@@ -159,7 +188,8 @@ def test_a_run_is_paused_stepped_and_resumed(service, paused, status):
 def test_a_learning_rate_is_changed_in_the_middle(service, paused, status):
     run = paused(SMALL)
     service.tell(run, "learning_rate", 0.0025)
-    service.tell(run, "nonsense")  # is refused, and ends nothing
+    with pytest.raises(ValueError, match="There is no command 'nonsense'"):
+        service.tell(run, "nonsense")  # is refused, and ends nothing
     service.tell(run, "resume")
     wait(lambda: status(run) == "finished")
     paused_at, changed, resumed = of(events.Marked, service, run)
@@ -279,6 +309,17 @@ def test_a_design_over_the_limits_is_refused_at_the_gate(service):
     assert not service.runs.active()
 
 
+def test_a_worker_that_has_grown_is_replaced_between_two_runs(service, submit, status, monkeypatch):
+    before = worker_process(service).pid
+    first, second = submit(SHORT), submit(SHORT)
+    with monkeypatch.context() as patch:
+        patch.setattr(dispatcher, "MEMORY_LIMIT", 0.0)
+        wait(lambda: status(first) == "finished" and status(second) == "running")
+    wait(lambda: status(second) == "finished")
+    assert worker_process(service).pid != before
+    assert service.runs.get(second).message == ""
+
+
 def test_a_killed_worker_interrupts_its_run_which_can_be_taken_up_again(service, submit, status):
     design = RunSpec((Layer(16, dropout=0.2),), batch_size=1, epochs=20, schedule="cosine",
                      keep="val_accuracy")  # fmt: skip
@@ -370,13 +411,16 @@ def test_a_killed_server_leaves_no_worker_and_its_run_interrupted(tmp_path, tiny
 
 
 def test_a_service_that_cannot_start_says_so(tmp_path, monkeypatch):
-    monkeypatch.setitem(cluster._CONFIG, "distributed.comm.timeouts.connect", "1s")
-    service = Service(Runs(tmp_path), "sample", scheduler="tcp://127.0.0.1:1")
+    def start(*_):
+        raise OSError("no more processes")
+
+    monkeypatch.setattr("mnist_core.cluster._start_worker", start)
+    service = Service(Runs(tmp_path), "sample")
     service.start()
     early = service.submit(SHORT, "ada", "d", "sample")
     try:
         wait(lambda: service.state == "failed", 30)
-        assert service.message.startswith("Training is not available:")
+        assert service.message == "Training is not available: no more processes"
         wait(lambda: not service.runs.active())
         assert service.runs.get(early.id).status == "failed"
         assert service.runs.get(early.id).message == service.message
@@ -384,6 +428,8 @@ def test_a_service_that_cannot_start_says_so(tmp_path, monkeypatch):
         before = service.runs.get(early.id)
         assert refusal(service, early.id) == service.message
         assert service.runs.get(early.id) == before
+        late = service.submit(SHORT, "ada", "d", "sample")
+        assert service.runs.get(late.id).message == service.message
     finally:
         service.close()
 

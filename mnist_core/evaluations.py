@@ -1,0 +1,83 @@
+"""Evaluations that were asked for: which wait, which are under way, which failed and why.
+
+They are small and can be had again at any time, so only their results are kept on disk.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+
+from . import models
+from .artifacts import DEFAULT
+from .events import Checkpoint
+from .runs import Runs
+from .spec import RunSpec
+
+FAILED_KEPT = 100
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One evaluation: of a run's id or DEFAULT, on data by its name and source. `status` is
+    "queued", "running", "done" or "failed"; `message` is a sentence if it failed."""
+
+    run: str
+    data: str
+    source: str
+    status: str = "queued"
+    message: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.run, self.data
+
+
+class Evaluations:
+    """All that were asked for and are not done. Safe to use from several threads."""
+
+    def __init__(self, runs: Runs) -> None:
+        self._runs, self._lock = runs, threading.RLock()
+        self._asked: dict[tuple[str, str], Asked] = {}
+
+    def look(self, run: str, data: str) -> Asked | None:
+        """How far an evaluation is; None if nobody has asked for it."""
+        with self._lock:
+            found = self._asked.get((run, data))
+        if found is None and self._runs.evaluation(run, data):
+            return Asked(run, data, "", "done")
+        return found
+
+    def ask(self, run: str, data: str, source: str) -> Asked:
+        """Queue an evaluation, unless it is done or on its way."""
+        with self._lock:
+            found = self.look(run, data)
+            if found is None or found.status == "failed":
+                found = self._asked[run, data] = Asked(run, data, source)
+        return found
+
+    def waiting(self) -> list[Asked]:
+        """The queued ones, in the order in which they came."""
+        with self._lock:
+            return [asked for asked in self._asked.values() if asked.status == "queued"]
+
+    def move(self, asked: Asked, status: str, message: str = "") -> None:
+        """Say how far it is. What is done is forgotten here: its file speaks for it."""
+        with self._lock:
+            self._asked.pop(asked.key, None)
+            if status != "done":
+                self._asked[asked.key] = replace(asked, status=status, message=message)
+            failed = [key for key, asked in self._asked.items() if asked.status == "failed"]
+            for key in failed[:-FAILED_KEPT]:
+                del self._asked[key]
+
+
+def model(runs: Runs, run: str) -> tuple[RunSpec, Checkpoint]:
+    """The design and the weights to evaluate. Raises ValueError if they are gone."""
+    if run == DEFAULT:
+        shipped = models.default()
+        return shipped.spec, Checkpoint(0, shipped.network.weights(), {})
+    record, checkpoint = runs.get(run), runs.checkpoint(run)
+    if record is None or checkpoint is None:
+        raise ValueError("This run and its weights are gone: they may have expired.")
+    return record.spec, checkpoint
