@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -421,8 +422,13 @@ def measures(split: str) -> dict[str, np.ndarray]:
 def answers(choice: str, split: str) -> Job:
     """What a model says to every image of a split: probabilities float32 (n, 10)."""
     network, images = model(choice).network, getattr(data(), split).images
+    worker, shown = service(), data()
 
     def ask(report: Callable[[float], None]) -> np.ndarray:
+        if split == "test" and choice != TAUGHT:
+            said = _by_worker(worker, choice, shown)
+            if said is not None:
+                return said
         parts = []
         for start in range(0, len(images), ASKED_AT_ONCE):
             parts.append(network.predict(images[start : start + ASKED_AT_ONCE]))
@@ -430,6 +436,27 @@ def answers(choice: str, split: str) -> Job:
         return np.concatenate(parts)
 
     return job(data().source, f"answers {_state_of(choice)} {split}", ask)
+
+
+def _by_worker(worker: Service, choice: str, shown: dataset.Mnist) -> np.ndarray | None:
+    """A worker's answers to the test images, kept with the run; None if it has other work, or the
+    run is about other data: then the page computes them itself."""
+    record = worker.runs.get(choice) if choice != "default" else None
+    if record and record.source != shown.source:
+        return None
+    try:
+        asked = worker.evaluate(choice, shown.name, shown.source)
+    except ValueError:
+        return None
+    while asked and asked.status in ("queued", "running"):
+        busy = any(run.status == "running" for run in worker.runs.active())
+        if worker.state != "ready" or busy:
+            return None
+        time.sleep(0.05)
+        asked = worker.evaluation(choice, shown.name)
+    kept = worker.runs.evaluation(choice, "" if record else shown.name)
+    same = kept is not None and np.array_equal(kept.labels, shown.test.labels)
+    return kept.probabilities if same else None
 
 
 @st.cache_resource(show_spinner=False, max_entries=20)
