@@ -29,6 +29,7 @@ Training
     loop       one run: its chunks, its epochs, what it is told and what it says
     control    a word with a running training: pause, step, stop, learning rate
     events     what a run says while it runs, and its form on the wire
+    snapshots  what a network was on its way, for a run to be played again
     worker     what runs in a worker process: one training at a time
     service    jobs on the cluster: submit, watch, control
     dispatcher the service's thread: the queue, and what becomes of each job

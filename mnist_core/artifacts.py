@@ -9,13 +9,15 @@ import io
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from . import events, models
+from . import events, models, snapshots
+from .snapshots import Snapshot
 
 DEFAULT = "default"  # where a run's id is expected: the model that comes with the project
 
@@ -87,6 +89,17 @@ class Artifacts:
         """The run's `.keras` file, or None while there is none."""
         path = self._artifact(run, "model.keras")
         return path if path.exists() else None
+
+    def save_snapshots(self, run: str, taken: Sequence[Snapshot]) -> None:
+        """Keep what a run was on its way, beside what is known from before it was taken up again.
+        Raises OSError."""
+        kept = snapshots.merged(self.snapshots(run), taken)
+        self.save(run, "snapshots.npz", snapshots.to_bytes(kept))
+
+    def snapshots(self, run: str) -> list[Snapshot]:
+        """What the run was on its way, by step; empty if nothing was kept."""
+        path = self._artifact(run, "snapshots.npz")
+        return snapshots.from_bytes(path.read_bytes()) if path.exists() else []
 
     def save_evaluation(self, run: str, evaluation: Evaluation, data: str = "") -> None:
         """Keep how a run, or DEFAULT on the data of this name, answered the test images. Raises

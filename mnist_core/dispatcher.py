@@ -291,6 +291,8 @@ class Dispatcher:
         try:
             self.runs.save_checkpoint(run, result.checkpoint)
             self.runs.save(run, "model.keras", result.model)
+            if event.snapshots:
+                self.runs.save_snapshots(run, event.snapshots)
         except OSError as error:
             self._records.end(run, "interrupted", "The training ended, but its model could not be "
                               f"saved ({error.strerror or error}): make room on the server's disk; "

@@ -12,6 +12,8 @@ from typing import Any, get_args
 
 import numpy as np
 
+from .snapshots import Snapshot
+
 
 @dataclass(frozen=True)
 class Best:
@@ -127,7 +129,8 @@ class Finished:
     """The run came to its end; loss and accuracy on the test set, by the weights that it keeps.
 
     `note` is a plain sentence if there is more to say, such as why it ended early; `peak_bytes`
-    the most memory that the process held meanwhile, 0 if that is not known.
+    the most memory that the process held meanwhile, 0 if that is not known; `snapshots` what the
+    network was on its way.
     """
 
     step: int
@@ -137,6 +140,7 @@ class Finished:
     note: str = ""
     checkpoint: Checkpoint | None = field(default=None, repr=False, compare=False)
     peak_bytes: int = field(default=0, compare=False)
+    snapshots: Sequence[Snapshot] = field(default=(), repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -168,8 +172,9 @@ KINDS: dict[str, type] = {kind.__name__: kind for kind in get_args(Event)}
 
 
 def to_wire(event: Event) -> dict[str, Any]:
-    """The event as plain JSON values, without its checkpoint: arrays travel by another way."""
-    values = {f.name: getattr(event, f.name) for f in fields(event) if f.name != "checkpoint"}
+    """The event as plain JSON values, without its weights: arrays travel by another way."""
+    names = [f.name for f in fields(event) if f.name not in ("checkpoint", "snapshots")]
+    values = {name: getattr(event, name) for name in names}
     return {"kind": type(event).__name__, **values}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from . import events, schedules
+from . import events, schedules, snapshots
 from .control import Control
 from .spec import RunSpec
 
@@ -58,6 +58,9 @@ class Run:
         self.best = resume.best if resume else None
         self.paused = False
         self.saved = time.perf_counter()
+        total = snapshots.marks(self.total, spec.parameters)
+        self.marks = [mark for mark in total if mark >= self.step]
+        self.taken: list[snapshots.Snapshot] = []
         self.patient_from = 0  # the epoch after which patience began to count
         self.early, self.note = False, ""
         self.failure: events.Failed | None = None
@@ -77,6 +80,7 @@ class Run:
         if self.resume:
             self.program.restore(self.resume)
         yield events.Compiled(time.perf_counter() - began)
+        self._copy()
         yield from self._epochs()
         yield from self._new_rate()
         yield self.failure or self._end()
@@ -103,7 +107,8 @@ class Run:
         keeps = checkpoint.best and checkpoint.best.weights
         kept = f"The weights of epoch {self.best.epoch} are kept." if keeps else ""
         note = " ".join(filter(None, (self.note, kept)))
-        return kind(self.step, loss, accuracy, self.seconds, note, checkpoint)
+        return kind(self.step, loss, accuracy, self.seconds, note, checkpoint,
+                    snapshots=self.taken)  # fmt: skip
 
     def checkpoint(self) -> events.Checkpoint:
         """A copy of everything that the run needs to go on from here."""
@@ -127,6 +132,7 @@ class Run:
             if self._diverged(progress.loss):
                 return
             yield progress
+            self._copy()
             self.control.sleep()
         measured = time.perf_counter()
         val_loss, val_accuracy = self.program.evaluate(self.parts.validation)
@@ -140,6 +146,12 @@ class Run:
         if time.perf_counter() - self.saved > CHECKPOINT_SECONDS:
             yield events.Checkpointed(self.step, self.checkpoint())
             self.saved = time.perf_counter()
+
+    def _copy(self) -> None:
+        """Copy the weights, if the step that it is due at is reached."""
+        if self.marks and self.step >= self.marks[0]:
+            self.marks = [mark for mark in self.marks if mark > self.step]
+            self.taken.append(snapshots.take(self.step, self.program.weights()))
 
     def _listen(self) -> Iterator[events.Event]:
         """Do what the control says; returns the most steps of the next chunk, None for any."""

@@ -189,3 +189,22 @@ def activations(values: np.ndarray, name: str) -> Chart:
     reading = (f"Unit {order[0]} is the most active ({values[order[0]]:.2f}); {silent} of "
                f"{len(values)} are silent.")  # fmt: skip
     return Chart(figure, reading, {"unit": order, "activation": values[order]})
+
+
+def film(steps: np.ndarray, accuracy: np.ndarray, at: int, images: int) -> Chart:
+    """Test accuracy (0…1) after each of `steps` batches, the moment `at` marked; measured on so
+    many images."""
+    shown = np.maximum(steps, 0.5)  # a logarithm has no place for the start
+    line = go.Scatter(x=shown, y=100 * accuracy, mode="lines+markers", line_color=TRAIN,
+                      customdata=steps, showlegend=False,
+                      hovertemplate="after %{customdata:,} batches: %{y:.1f} %<extra></extra>")
+    here = go.Scatter(x=shown[at : at + 1], y=100 * accuracy[at : at + 1], mode="markers",
+                      marker={"size": 14, "color": VALIDATION}, showlegend=False,
+                      hoverinfo="skip")  # fmt: skip
+    figure = plot(line, here, title="How it learned to read", x="batches (log scale)",
+                  y="test accuracy (%)", xaxis_type="log", yaxis_range=[0, 102])  # fmt: skip
+    early = int(np.argmax(accuracy >= 0.9 * accuracy[-1]))
+    reading = (f"After {steps[at]:,} batches it reads {accuracy[at]:.1%} of {images:,} test "
+               f"images. Nine tenths of its final {accuracy[-1]:.1%} are reached after "
+               f"{steps[early]:,} of {steps[-1]:,} batches.")  # fmt: skip
+    return Chart(figure, reading, {"batches": steps, "test_accuracy": accuracy})

@@ -90,6 +90,14 @@ def go(stem: str) -> None:
 # --------------------------------------------------------------------- session
 
 
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A run's network as it was after `step` batches."""
+
+    step: int
+    network: Network
+
+
 @dataclass
 class State:
     """All that one visitor's session remembers."""
@@ -117,6 +125,7 @@ class State:
     photo_fault: str = ""
     found: list[drawing.Digit] = field(default_factory=list, repr=False)
     found_at: int = 0
+    read: np.ndarray | None = field(default=None, repr=False)  # what was last drawn or chosen
     teaching: Job | None = field(default=None, repr=False)
     base: str = "default"
     examined: int | None = None
@@ -494,6 +503,32 @@ def _state_of(choice: str) -> str:
     if choice == TAUGHT:
         return f"{choice} {visitor()} {lessons().stamp()}"
     return f"{choice} {_ended(choice)}"
+
+
+def film(choice: str) -> list[Frame]:
+    """What a run was on its way, as networks: by the number of batches; empty for other models."""
+    return _film(choice, _ended(choice)) if choice not in ("default", TAUGHT) else []
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _film(run: str, ended: float | None) -> list[Frame]:
+    spec = runs().get(run).spec
+    return [Frame(taken.step, Network.from_weights(spec, taken.weights))
+            for taken in runs().snapshots(run)]  # fmt: skip
+
+
+def frames_read(choice: str, images: np.ndarray, what: str) -> Job:
+    """What each frame of a film says to these images: probabilities float32 (frames, n, 10)."""
+    frames = film(choice)
+
+    def read(report: Callable[[float], None]) -> np.ndarray:
+        said = []
+        for i, frame in enumerate(frames, 1):
+            said.append(frame.network.predict(images))
+            report(i / len(frames))
+        return np.array(said)
+
+    return job(data().source, f"film of {_state_of(choice)} on {what}", read)
 
 
 def of_model(choice: str, what: str, compute: Callable[[], Any]) -> Any:

@@ -188,6 +188,7 @@ with right:
         st.info("Draw something: one digit, as large as you like, with the mouse or a finger. "
                 "The answer comes when you lift the pen.", icon=":material/draw:")  # fmt: skip
 if image is not None:
+    mine.read = image
     _why.show(image, picture, ink, mine.model)
 from_canvas = not (photographed or mine.sent or mine.template is not None)
 _teach.show(image, mine.model, clear if from_canvas else None)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages import _damage, _inside, _mistakes, _scores, _subject, _ui
+from pages import _damage, _film, _inside, _mistakes, _scores, _subject, _ui
 
 SECTIONS = {
     "Scores": _scores.scores,
@@ -11,6 +11,7 @@ SECTIONS = {
     "Calibration": _scores.calibration,
     "Inside": _inside.inside,
     "Damage": _damage.damage,
+    "Time machine": _film.film,
 }
 
 _ui.page()

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from test_pages import desk, fresh, open_page, query, runs, text, use, visit  # noqa: F401
 
-from mnist_core import evaluation, events, explain, models, network
+from mnist_core import evaluation, events, explain, models, network, snapshots
 from mnist_core.choices import Conv
 from mnist_core.network import Network
 from mnist_core.spec import Layer, RunSpec
 from pages import _ui
 
-SECTIONS = ["Scores", "Confusion", "Mistakes", "Calibration", "Inside", "Damage"]
+SECTIONS = ["Scores", "Confusion", "Mistakes", "Calibration", "Inside", "Damage",
+            "Time machine"]  # fmt: skip
 DENSE = RunSpec(layers=(Layer(16, "relu", True, 0.2), Layer(12)))
 MAPS = RunSpec(convolutions=(Conv(4),), layers=(Layer(12),))
 
@@ -61,6 +62,46 @@ def test_each_view_of_the_inside_opens(visit, trained, view, spec):
     app = visit("evaluate", part="Inside", view=view, image="7", **link)
     assert app.segmented_control(key="evaluate_view").value == view
     assert query(app)["image"] == "7" and "test_images[7]" in text(app)
+
+
+# --------------------------------------------------------------------- time machine
+
+
+@pytest.fixture
+def filmed(runs, trained):
+    """A run with three snapshots, each of other weights; its id and the networks."""
+    run, frames = trained(), {}
+    for step in (0, 5, 10):
+        weights = network.initial_weights(DENSE, np.random.default_rng(step))
+        frames[step] = snapshots.take(step, weights)
+    runs.save_snapshots(run, list(frames.values()))
+    return run, {s: Network.from_weights(DENSE, f.weights) for s, f in frames.items()}
+
+
+def test_a_run_is_played_again(visit, filmed, tiny):
+    run, networks = filmed
+    app = visit("evaluate", part="Time machine", run=run)
+    for step, frame in networks.items():
+        app.select_slider(key=f"moment_{run}").set_value(step).run()
+        right = (frame.predict(tiny.test.images).argmax(axis=1) == tiny.test.labels).mean()
+        assert f"After {step} batches it reads {right:.1%} of 200 test images" in text(app)
+    assert "Draw a digit on the Draw page" in text(app)
+
+
+def test_the_film_reads_the_visitors_own_drawing(visit, filmed, tiny):
+    run, networks = filmed
+    app = visit("evaluate", part="Time machine", run=run)
+    app.session_state["lab"].read = tiny.test.images[3]
+    app.select_slider(key=f"moment_{run}").set_value(5).run()
+    said = networks[5].predict(tiny.test.images[3:4])[0].argmax()
+    assert f"your drawing is read as a {said}" in text(app)
+
+
+def test_what_has_no_film_says_so(visit, trained):
+    assert "came trained" in text(visit("evaluate", part="Time machine"))
+    assert "no film of this model" in text(
+        visit("evaluate", part="Time machine", run=trained())
+    )
 
 
 # --------------------------------------------------------------------------- scores
