@@ -45,7 +45,7 @@ class App:
 
     def start(self) -> App:
         """Start it and wait until it answers. Raises RuntimeError if it ends or takes 30 s."""
-        self.port = _free_port()
+        self.port = free_port()
         command = [
             sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true",
             "--server.address", "127.0.0.1", "--server.port", str(self.port),
@@ -87,7 +87,7 @@ class App:
         self.process.wait(timeout=30)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return found.getsockname()[1]

@@ -56,8 +56,7 @@ class Cluster:
                 )  # fmt: skip
                 self.mend()
             self._client = Client(address or self._scheduler, set_as_default=False)
-            # What _CONFIG says of an embedded scheduler, for one that somebody else has started. A
-            # lambda travels as a whole: that process may not have this project on its path.
+            # What _CONFIG says of an embedded scheduler, for one that somebody else has started.
             self._client.run_on_scheduler(
                 lambda dask_scheduler: setattr(dask_scheduler, "allowed_failures", 0)
             )

@@ -21,7 +21,7 @@ SMALLEST_PART = 0.01  # of the largest stroke's area; below it a photo's mark is
 
 THUMBNAIL = 192  # pixels on the longer side, where the paper is estimated
 WINDOWS = (9, 15, 25, 41)  # its pixels: how wide a stroke may be, up to a fifth of the picture
-DARKEST_PAPER = 0.55  # of the brightest: below it, dividing would only raise the noise
+DARKEST_PAPER = 55  # gray levels; below it, dividing by the light would only raise the noise
 
 SMALLEST_RULED = 100  # pixels a side; no lines are looked for in a smaller picture
 MOST_TILT = 0.08  # rows a column: 4.6 degrees
@@ -45,7 +45,8 @@ def ink_of(gray: np.ndarray, ink: str) -> np.ndarray:
         background = None
     marks = over_peak(np.maximum(difference if side == "light" else -difference, 0))
     ruled = background is not None and _border(marks).any()
-    return without_lines(marks) if ruled else marks
+    left = without_lines(marks) if ruled else marks
+    return left if left.any() else marks  # a thin 1 across the whole canvas is no ruled line
 
 
 def _border(gray: np.ndarray) -> np.ndarray:
@@ -100,7 +101,7 @@ def _swallowed(dark: np.ndarray) -> np.ndarray:
     """Gray levels by which each pixel would be darker than the paper if all of the paper had the
     same, typical light; 0 for typical paper."""
     paper = _paper(dark)
-    share = (paper - dark) / np.maximum(paper, max(DARKEST_PAPER * paper.max(), 1))
+    share = (paper - dark) / np.maximum(paper, DARKEST_PAPER)
     marks = median(paper) * share
     return marks - median(marks)
 

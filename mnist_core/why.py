@@ -35,6 +35,7 @@ REGIONS = (
     "left", "middle", "right",
     "lower left", "bottom", "lower right",
 )  # fmt: skip
+BLOCK = 256  # images whose differences stay in the processor's cache
 PATH = 24  # points of the path from black to the image, for integrated gradients
 
 
@@ -87,9 +88,9 @@ def nearest(images: np.ndarray, image: np.ndarray, count: int) -> tuple[np.ndarr
     no copy of all of them is made."""
     point = image.reshape(-1).astype(np.float32)
     squared = np.empty(len(images), np.float32)
-    for start in range(0, len(images), 2048):
-        block = images[start : start + 2048].reshape(-1, point.size).astype(np.float32)
-        squared[start : start + 2048] = np.einsum("ij,ij->i", block, block) - 2 * (block @ point)
+    for start in range(0, len(images), BLOCK):
+        block = images[start : start + BLOCK].reshape(-1, point.size) - point
+        np.einsum("ij,ij->i", block, block, out=squared[start : start + BLOCK])
     count = min(count, len(images))
     found = np.argpartition(squared, count - 1)[:count]
     found = found[np.argsort(squared[found], kind="stable")]

@@ -130,6 +130,7 @@ class State:
     base: str = "default"
     examined: int | None = None
     sections: dict[str, str] = field(default_factory=dict)
+    explained: bool = False
     seen: str = ""
     paused: bool = False
     draw: int = 0

@@ -18,8 +18,11 @@ NEAREST = 10
 def show(image: np.ndarray, picture: np.ndarray, ink: str, choice: str) -> None:
     """The explanation of one answer. `image` uint8 (28, 28) is what was answered, `picture` and
     `ink` what it came from."""
-    opened = st.expander("Why did it misread me?", icon=":material/troubleshoot:", key="why",
-                         on_change="rerun")  # fmt: skip
+    mine = _ui.state()
+    # An empty canvas takes the expander away; with the next drawing it is as it was.
+    opened = st.expander("Why did it misread me?", icon=":material/troubleshoot:",
+                         key=_ui.seed_widget("why", mine.explained), on_change="rerun")  # fmt: skip
+    mine.explained = bool(opened.open)
     if not opened.open:
         return
     with opened:

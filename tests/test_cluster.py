@@ -7,9 +7,9 @@ import sys
 import time
 
 import pytest
-from serving import ROOT, _free_port
 
 from mnist_core import cluster, dataset, events, files
+from mnist_core.bench_app import ROOT, free_port
 from mnist_core.runs import Runs
 from mnist_core.service import Service
 from mnist_core.spec import Layer, RunSpec
@@ -30,7 +30,7 @@ class Machines:
     """What the README's commands start, each in a process group that ends with the test."""
 
     def __init__(self, folder):
-        self.folder, self.port, self.running = folder, _free_port(), []
+        self.folder, self.port, self.running = folder, free_port(), []
         self.address = f"tcp://127.0.0.1:{self.port}"
 
     def scheduler(self):
@@ -44,8 +44,6 @@ class Machines:
         command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", *arguments,
                    "--dashboard-address", "127.0.0.1:0", "--no-dashboard"]  # fmt: skip
         given = os.environ | {"PYTHONPATH": str(ROOT)} | environment
-        if kind == "scheduler":
-            del given["PYTHONPATH"]
         with open(self.folder / f"{kind}.log", "ab") as log:
             self.running.append(subprocess.Popen(command, env=given, cwd=self.folder, stdout=log,
                                                  stderr=log, start_new_session=True))
@@ -83,12 +81,6 @@ def status(service, run):
     return service.runs.get(run).status
 
 
-def shipped():
-    from mnist_core import worker
-
-    return list(worker._shipped)
-
-
 @pytest.mark.slow
 def test_two_machines_train_two_runs_at_once_on_the_same_data(
     machines, service, tiny, tmp_path, monkeypatch
@@ -105,7 +97,9 @@ def test_two_machines_train_two_runs_at_once_on_the_same_data(
     ada, bob = (service.submit(LONG, who, tiny.name, "auto").id for who in ("ada", "bob"))
     wait(lambda: under_way(service, ada) and under_way(service, bob))
     assert status(service, ada) == status(service, bob) == "running"
-    sent = service._cluster._client.run(shipped)
+    sent = service._cluster._client.run(  # a lambda travels as a whole
+        lambda: list(sys.modules["mnist_core.worker"]._shipped)
+    )
     assert sorted(map(len, sent.values())) == [0, 1]
     assert [dataset.digest(tiny)] in sent.values()
     for run in (ada, bob):

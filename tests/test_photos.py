@@ -57,6 +57,7 @@ KINDS = {
     "shadow": {"shadow": 0.45},
     "grid": {"grid": 38},
     "tilted grid in shadow": {"grid": 50, "tilt": 0.03, "shadow": 0.4},
+    "grid in deep shadow": {"grid": 60, "shadow": 0.5},
     "white chalk": {"light_ink": True},
     "pencil": {"contrast": 0.3},
     "grainy": {"grain": 12},
@@ -161,6 +162,12 @@ def test_the_stroke_of_a_one_is_no_ruled_line():
     for width in (3, 8, 20):
         one = np.float32(strokes([(100, 20), (100, 220)], width=width) > 0)
         np.testing.assert_array_equal(paper.without_lines(one), one)
+
+
+def test_a_thin_one_from_edge_to_edge_is_read():
+    one = np.zeros((336, 336), np.uint8)
+    one[:, 160:167] = 255
+    assert to_mnist(one).sum() > 10
 
 
 # --- the drawing path as a whole -----------------------------------------------------------------
