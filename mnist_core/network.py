@@ -337,9 +337,15 @@ class Network:
             d = layer.backward(d)
         return d
 
-    def step(self, images: Array, labels: Array, learning_rate: float) -> float:
-        """One step of gradient descent on a batch; the batch's mean loss before it, in nats."""
-        loss, d_logits = cross_entropy(self.forward(images, training=True), labels)
+    def step(
+        self, images: Array, labels: Array, learning_rate: float, training: bool = True
+    ) -> float:
+        """One step of gradient descent on a batch; the batch's mean loss before it, in nats.
+
+        Without `training`, dropout and batch normalisation do as at inference: for a small change
+        to a trained network, whose moving averages a few batches would spoil.
+        """
+        loss, d_logits = cross_entropy(self.forward(images, training), labels)
         self.backward(d_logits)
         for layer in self.layers:
             for name, gradient in layer.gradients.items():

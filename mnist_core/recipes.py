@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .spec import Conv, Layer, RunSpec
+from .spec import Augment, Conv, Layer, RunSpec
 
 
 @dataclass(frozen=True)
@@ -69,12 +69,12 @@ RECIPES: dict[str, Recipe] = {
         published=0.9799,
     ),
     "quick": Recipe(
-        RunSpec((Layer(320, dropout=0.2),), learning_rate=0.005, batch_size=1024, epochs=8,
-                validation_share=0.05),
-        "Found by trying: the best validation accuracy within 5 seconds of training on two cores.",
-        "Large batches use the processor best, and take a larger learning rate. "
-        "One layer of moderate width beats deeper ones when seconds count. "
-        "Half of the accuracy still missing after the first epoch comes within three more.",
+        RunSpec((Layer(320, batch_norm=True),), learning_rate=0.004, batch_size=256, epochs=4,
+                validation_share=0.05, schedule="warmup"),
+        "Found by trying: the best accuracy within 5 seconds of training on two cores.",
+        "Batch normalisation allows a large learning rate, which a warm-up makes safe at first. "
+        "A rate that falls to zero at the end gives what would else take several epochs more. "
+        "One layer of moderate width beats deeper ones when seconds count.",
     ),
     "convnet": Recipe(
         RunSpec(
@@ -93,12 +93,17 @@ RECIPES: dict[str, Recipe] = {
     ),
     "default": Recipe(
         RunSpec(
-            (Layer(512, dropout=0.5), Layer(128, dropout=0.3)),
-            learning_rate=0.0005, batch_size=256, epochs=30, validation_share=0.05,
+            (Layer(128, batch_norm=True, dropout=0.3),),
+            learning_rate=0.003, batch_size=128, epochs=9, validation_share=0.05,
+            schedule="warmup",
+            convolutions=(Conv(24, 5, batch_norm=True), Conv(48, 5, batch_norm=True, dropout=0.2)),
+            augment=Augment(shift=1.5, rotation=10, zoom=0.15, shear=12, elastic=1.2, pen=0.6),
         ),
-        "Found by trying: the best validation accuracy of a few networks small enough to ship.",
-        "Half of the wide layer is left out at each step, so no unit can rely on another. "
-        "Measured that way, training accuracy trails validation accuracy for half of the run. "
-        "Validation loss hardly moves over the last twenty epochs: overfitting is held back.",
+        "Found by trying, for drawings rather than for MNIST: small enough to ship and to answer "
+        "at once.",
+        "Every image is bent, leant and inked anew each time, so no image is seen twice. "
+        "Training accuracy stays below validation accuracy to the end: what it trains on is "
+        "harder. "
+        "On the habits of other hands it is trained with the data that `--data hands` mixes.",
     ),
 }  # fmt: skip

@@ -29,9 +29,9 @@ FEWEST = 4  # drawings, before anything can be learned and measured
 MOST = 500
 MOST_VISITORS = 200  # whose lessons are kept on disk; the oldest go first
 BATCH = 32  # own drawings in each step, and as many of MNIST's images
-RATE = 0.05
-# Steps of the copy's training and test images that measure it; a convolution takes far longer.
-EFFORT = {"dense": (240, 10_000), "convolution": (60, 1_000)}
+# Steps of the copy's training, their learning rate, and the test images that measure it: a
+# convolution takes far longer, and runs away from larger steps.
+EFFORT = {"dense": (240, 0.05, 10_000), "convolution": (100, 0.01, 1_000)}
 
 
 @dataclass(frozen=True)
@@ -67,14 +67,15 @@ def teach(
     gets the share that is done. Raises ValueError with fewer than 4 drawings."""
     if len(own.labels) < FEWEST:
         raise ValueError(f"{FEWEST} drawings are needed, there are {len(own.labels)}.")
-    steps, most = EFFORT["convolution" if model.spec.convolutions else "dense"]
+    steps, rate, most = EFFORT["convolution" if model.spec.convolutions else "dense"]
     held = held_out(len(own.labels))
     test = Split(data.test.images[:most], data.test.labels[:most])
     # Products this small gain nothing from a second thread, and on a busy machine it costs seconds.
     with threadpool_limits(1, "blas"):
         network = Network.from_weights(model.spec, model.network.weights(), rng=rng)
         for step in range(steps):
-            network.step(*_batch(own.images[~held], own.labels[~held], data.train, rng), RATE)
+            batch = _batch(own.images[~held], own.labels[~held], data.train, rng)
+            network.step(*batch, rate, training=False)
             report(step / steps)
         found = _compare(model.network, network, Split(own.images[held], own.labels[held]), test)
     found = replace(found, taught=int((~held).sum()))

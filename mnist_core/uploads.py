@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 import numpy as np
 from PIL import Image
 
-from . import drawing, files
+from . import drawing, files, pictures
 from .files import DataError, Split
 
 SEED = 0
@@ -229,18 +229,18 @@ def _picture(where: str, content: bytes) -> np.ndarray:
     file = io.BytesIO(content)
     file.name = "the picture"
     try:
-        with Image.open(file, formats=drawing.FORMATS) as opened:  # reads the header only
+        with Image.open(file, formats=pictures.FORMATS) as opened:  # reads the header only
             width, height = opened.size
         if width * height > MOST_PIXELS:
             most = f"{MOST_PIXELS // 1_000_000} million are the most"
             raise DataError(f"{where} has {width:,} × {height:,} pixels; {most}.")
         file.seek(0)
-        seen = drawing.to_mnist(drawing.read_image(file))
-    except drawing.EmptyDrawing as error:
+        seen = drawing.to_mnist(pictures.read_image(file))
+    except pictures.EmptyDrawing as error:
         raise DataError(f"{where} has no ink; take it out of the ZIP.") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DataError(f"{where} has too many pixels; make it smaller first.") from error
-    except drawing.BadImage as error:
+    except pictures.BadImage as error:
         raise DataError(f"{where} cannot be used, because {error}") from error
     except OSError as error:  # Pillow does not know it
         raise DataError(f"{where} is not a picture; use PNG or JPEG files.") from error

@@ -38,8 +38,7 @@ for column, stem, title, says in zip(
     (
         f"A model that reads {about['test_accuracy']:.2%} of the test images correctly answers "
         "at once. So will yours.",
-        "Convolutions and dense layers, seven optimizers, live curves. The first point is there "
-        "within two seconds.",
+        "Convolutions and dense layers, seven optimizers, and curves that move while it learns.",
         "Which digits a model misreads, how sure it was, what goes on inside it, and what it can "
         "bear.",
         "Every image as a picture and as 784 numbers, and what the pixels say together.",

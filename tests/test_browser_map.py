@@ -24,9 +24,12 @@ def server(tmp_path_factory, tiny):
 def mapped(server, visitor):  # noqa: F811
     """A function that opens the dataset page and waits for the map."""
 
-    def mapped(**how):
+    def mapped(section="Map", **how):
         page = visitor(**({"viewport": {"width": 1280, "height": 1000}} | how))
-        page.goto(server.url("dataset"))
+        page.goto(server.url("dataset", section=section))
+        if section != "Map":
+            settle(page)
+            return page
         page.locator(MAP).wait_for(timeout=1000 * SLOW)
         settle(page)
         page.locator(MAP).scroll_into_view_if_needed()
@@ -110,7 +113,7 @@ def test_a_finger_picks_on_a_phone_and_the_page_stays_narrow(mapped):
 
 @pytest.mark.slow
 def test_an_upload_is_shown_to_its_visitor_only(mapped, visitor, server, mnist):  # noqa: F811
-    page = mapped()
+    page = mapped("Your own")
     content = packed(pictures(mnist.test.images[:50], mnist.test.labels[:50]))
     file = {"name": "ours.zip", "mimeType": "application/zip", "buffer": content}
     page.locator(".st-key-own_files input[type=file]").set_input_files(file)

@@ -64,7 +64,7 @@ def state(app):
 
 
 def test_the_map_shows_a_point_for_each_image(visit, jobs, clicks, tiny):
-    app = visit("dataset")
+    app = visit("dataset", section="Map")
     shown = clicks[1][-1][0]
     assert shown["labels"] == tiny.train.labels.tolist() and len(shown["colors"]) == 10
     assert "640 training images. The nearest point has the same label" in text(app)
@@ -74,7 +74,7 @@ def test_the_map_shows_a_point_for_each_image(visit, jobs, clicks, tiny):
 
 
 def test_a_selection_goes_to_the_browser_and_says_what_it_is(visit, jobs, clicks, tiny):
-    app = visit("dataset")
+    app = visit("dataset", section="Map")
     threes = np.flatnonzero(tiny.train.labels == 3)[:5].tolist()
     clicks[0].append(("selected", threes))
     app.run()
@@ -86,7 +86,7 @@ def test_a_selection_goes_to_the_browser_and_says_what_it_is(visit, jobs, clicks
 
 
 def test_a_click_shows_the_nearest_neighbours(visit, jobs, clicks, tiny):
-    app = visit("dataset")
+    app = visit("dataset", section="Map")
     assert "Click it for its nearest neighbours" in text(app)
     clicks[0].append(("picked", 12))
     app.run()
@@ -98,7 +98,7 @@ def test_a_click_shows_the_nearest_neighbours(visit, jobs, clicks, tiny):
 
 
 def test_the_slider_rebuilds_with_its_error(visit, jobs, clicks, arrays, tiny):
-    app = visit("dataset")
+    app = visit("dataset", section="Map")
     fitted = projections.Pca(**arrays["pca"])
     for k in (0, 5, 100):
         app.select_slider(key="k").set_value(k).run()
@@ -109,7 +109,7 @@ def test_the_slider_rebuilds_with_its_error(visit, jobs, clicks, arrays, tiny):
 
 def test_what_is_not_there_yet_shows_how_far_it_is(visit, jobs, clicks):
     jobs["tsne"] = jobs["suspects"] = Busy()
-    app = visit("dataset")
+    app = visit("dataset", section="Map")
     app.segmented_control(key="projection").set_value("tsne").run()
     bars = [element.proto.text for element in app.get("progress")]
     assert bars and all("about 21 s more" in bar for bar in bars)
@@ -122,7 +122,7 @@ def test_a_failure_is_told_and_can_be_tried_again(visit, jobs, clicks, monkeypat
     jobs["suspects"] = failed
     retried = []
     monkeypatch.setattr(background, "retry", retried.append)
-    app = visit("dataset")
+    app = visit("dataset", section="Doubtful labels")
     assert failed.message in text(app)
     app.button(key="retry.suspects").click().run()
     assert retried == [failed]
@@ -133,7 +133,7 @@ def verdicts(app):
 
 
 def test_suspects_are_judged_one_after_the_other(visit, jobs, clicks, arrays, tiny):
-    app = visit("dataset")
+    app = visit("dataset", section="Doubtful labels")
     labels = np.concatenate([tiny.train.labels, tiny.test.labels])
     ranking = suspects.rank(arrays["suspects"]["probabilities"], labels)
     places = [("train", int(i)) if i < 640 else ("test", int(i) - 640) for i in ranking.index[:4]]
@@ -149,7 +149,7 @@ def test_suspects_are_judged_one_after_the_other(visit, jobs, clicks, arrays, ti
 
 
 def test_suspects_of_one_split_only(visit, jobs, clicks):
-    app = visit("dataset")
+    app = visit("dataset", section="Doubtful labels")
     for split in ("test", "train"):
         app.segmented_control(key="suspects_of").set_value(split).run()
         assert state(app).suspect[0] == split
@@ -164,7 +164,7 @@ def mine(visit, jobs, clicks, mnist, monkeypatch, tmp_path):
     monkeypatch.setenv("MNIST_LAB_HOME", str(tmp_path))
     content = npz(x=mnist.test.images[:60], y=mnist.test.labels[:60])
     kept = own.keep("ada", [("mine.npz", content)])
-    app = visit("dataset")
+    app = visit("dataset", section="Your own")
     monkeypatch.setattr(_ui, "computed", lambda task: Busy())
     app.button(key="own_use_0").click().run()
     assert not app.exception
@@ -206,7 +206,7 @@ def test_expired_data_give_way_to_mnist_with_a_sentence(mine):
 
 def test_an_upload_is_checked_then_used(visit, jobs, clicks, mnist, monkeypatch, tmp_path):
     monkeypatch.setenv("MNIST_LAB_HOME", str(tmp_path))
-    app = visit("dataset")
+    app = visit("dataset", section="Your own")
     monkeypatch.setattr(_ui, "computed", lambda task: Busy())
     good = packed(pictures(mnist.test.images[:40], mnist.test.labels[:40]))
     app.file_uploader(key="own_files").set_value([("a.zip", b"PK\3\4 no", "application/zip")]).run()

@@ -142,7 +142,7 @@ def lesson(app, image, label):
 
 
 def test_lessons_are_collected_and_a_copy_is_taught(visit, tiny, monkeypatch):
-    monkeypatch.setitem(teach.EFFORT, "dense", (20, 200))
+    monkeypatch.setitem(teach.EFFORT, "convolution", (10, 0.01, 200))
     app = opened(visit("draw"), "teach")
     assert app.button(key="was_3").disabled
     for label in (3, 7, 3, 7, 1):

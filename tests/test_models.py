@@ -173,7 +173,7 @@ def test_the_default_is_small_and_says_where_it_comes_from():
     about = models.default().about
     assert models.DEFAULT.stat().st_size <= 2 * 2**20
     assert {"test_accuracy", "test_loss", "data", "recipe", "seed", "command"} <= about.keys()
-    assert about["data"].startswith("full MNIST")
+    assert about["data"].startswith("MNIST and other hands: 100,000")
     assert f"--recipe {about['recipe']}" in about["command"]
     assert models.default().spec == RECIPES[about["recipe"]].spec
 
