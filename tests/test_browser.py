@@ -153,8 +153,8 @@ def test_filters_and_the_image_travel_by_the_link(go, mnist):
     page.get_by_text("More filters, and the order").click()
     page.locator(".st-key-order").get_by_role("radio", name="falling").click()
     settle(page)
-    page.locator(TILES).nth(2).click()
     sevens = np.flatnonzero(mnist.test.labels == 7)[::-1]
+    page.locator(f"{TILES}[title^='index {sevens[2]},']").click()
     wanted = {"split": "test", "label": "7", "order": "falling", "image": str(sevens[2])}
     poll(page, lambda: parameters(page) == wanted, "the URL")
     poll(page, lambda: digit_shown(page) == (sevens[2], 7), "the digit")
