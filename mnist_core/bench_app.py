@@ -115,6 +115,7 @@ def run(progress: Callable[[str], None] | None = None, rounds: int = 3) -> dict[
 @contextmanager
 def _browser() -> Iterator[Any]:
     try:
+        from playwright.sync_api import Error as PlaywrightError
         from playwright.sync_api import sync_playwright
     except ImportError:
         raise RuntimeError("Playwright is not installed: pip install playwright.") from None
@@ -122,8 +123,12 @@ def _browser() -> Iterator[Any]:
         raise RuntimeError(f"There is no {CHROMIUM}: install Chromium to time the app in it.")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
+        try:
+            yield browser
+        except PlaywrightError as error:
+            raise RuntimeError(f"The browser gave up: {error.message.splitlines()[0]}") from error
+        finally:
+            browser.close()
 
 
 def picture(figure: Any, path: str | Path, width: int = 900, height: int = 300) -> None:
@@ -199,9 +204,11 @@ def _strokes(page: Any) -> float:
     """The median seconds from mouse-up to another answer, over strokes on a cleared canvas."""
     times = []
     for i in range(STROKES):
-        if page.get_by_role("button", name="Clear").count():
-            page.get_by_role("button", name="Clear").click()
-            page.locator(IDLE).wait_for()
+        page.locator(IDLE).wait_for()
+        page.locator(".st-key-clear button").click()
+        page.locator("#answer").wait_for(state="detached")
+        page.locator(IDLE).wait_for()
+        page.wait_for_timeout(500)  # the canvas itself is new
         canvas = page.locator("[class*=st-key-canvas] canvas.upper-canvas")
         canvas.wait_for()
         box = canvas.bounding_box()
