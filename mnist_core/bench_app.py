@@ -107,7 +107,7 @@ def run(progress: Callable[[str], None] | None = None, rounds: int = 3) -> dict[
     with _browser() as browser, tempfile.TemporaryDirectory() as home:
         app = App(Path(home)).start()
         try:
-            return _measure(app, browser.new_page(), say, rounds)
+            return _measure(app, browser.new_context().new_page(), say, rounds)
         finally:
             app.stop()
 

@@ -81,8 +81,8 @@ def epoch_costs(rows: Sequence[dict[str, Any]]) -> go.Figure:
         own = [row for row in rows if row["grows"] == name]
         figure.add_scatter(x=[str(row["value"]) for row in own], y=[row["seconds"] for row in own],
                            mode="lines+markers", line_color=TRAIN, row=1, col=i)  # fmt: skip
-        figure.update_xaxes(title_text=name, type="category", row=1, col=i)
-    figure.update_yaxes(type="log", automargin=True)
+        figure.update_xaxes(title_text=name, type="category", automargin=True, row=1, col=i)
+    figure.update_yaxes(type="log", dtick="D2", automargin=True)
     figure.update_yaxes(title_text="seconds (log scale)", col=1)
     return figure.update_layout(template=TEMPLATE, showlegend=False, height=300,
                                 title_text="What an epoch of 60,000 images costs")  # fmt: skip
