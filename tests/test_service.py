@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from serving import measured
 
 from mnist_core import dispatcher, events
 from mnist_core.network import Network
@@ -36,7 +37,7 @@ def wait(condition, seconds=180.0):
 def service(tmp_path_factory, tiny):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dispatcher, "MEMORY_LIMIT", 1e12)  # a replacement has a test of its own
-        service = Service(Runs(tmp_path_factory.mktemp("runs")), tiny.source).start()
+        service = Service(Runs(measured(tmp_path_factory.mktemp("runs"))), tiny.source).start()
         yield service
         service.close()
 
