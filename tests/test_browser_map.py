@@ -76,6 +76,7 @@ def test_a_hover_shows_the_digit_and_a_click_its_neighbours(mapped, tiny):
     poll(page, lambda: f"Rebuild train_images[{index}]" in said(page), "the rebuilt digit")
 
 
+@pytest.mark.slow
 def test_a_lasso_and_a_box_select(mapped, tiny):
     page = mapped()
     page.get_by_role("button", name="Lasso").click()

@@ -71,11 +71,13 @@ def test_a_killed_server_leaves_no_process_and_an_interrupted_run(page, server):
     poll(page, lambda: stop.count() and stop.is_disabled(), "there is nothing to stop")
 
 
+@pytest.mark.slow
 def test_a_server_that_is_told_to_end_ends_every_process(page, server):
     run = start_long(page, server)
     closed(server, signal.SIGTERM, run)
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_every_process_even_while_the_worker_starts(page, server):
     run = train(page, server, LONG)
     poll(page, lambda: server.runs.get(run).status == "running", "the run is with the worker")

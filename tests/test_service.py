@@ -118,6 +118,7 @@ def worker_process(service):
 
 
 # The first test finds the worker still loading TensorFlow, which is when a stop is easily lost.
+@pytest.mark.slow
 def test_a_stop_is_not_lost_on_a_worker_that_is_still_starting(service, submit, status):
     assert service.state == "starting"
     run = submit(LONG, "auto")
@@ -310,6 +311,7 @@ def test_a_design_over_the_limits_is_refused_at_the_gate(service):
     assert not service.runs.active()
 
 
+@pytest.mark.slow
 def test_a_worker_that_has_grown_is_replaced_between_two_runs(service, submit, status, monkeypatch):
     before = worker_process(service).pid
     first, second = submit(SHORT), submit(SHORT)
@@ -389,6 +391,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.slow
 def test_a_killed_server_leaves_no_worker_and_its_run_interrupted(tmp_path, tiny):
     command = [sys.executable, "-c", SERVER, str(tmp_path), tiny.source]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
