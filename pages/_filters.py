@@ -99,9 +99,11 @@ def _model() -> None:
 def _order() -> tuple[str, bool]:
     left, right = st.columns([3, 2])
     names = {column.title: name for name, column in _columns.COLUMNS.items()}
-    sort = left.selectbox("Sort by", list(names), key="sort", filter_mode=None, **KEPT)
+    sort = left.selectbox("Sort by", list(names), key="sort", filter_mode=None,
+                          on_change=_forget, **KEPT)  # fmt: skip
     order = right.segmented_control("Order", ["rising", "falling"], default="rising",
-                                    required=True, key="order", **KEPT)  # fmt: skip
+                                    required=True, key="order", on_change=_forget,
+                                    **KEPT)  # fmt: skip
     return names[sort], order == "falling"
 
 
