@@ -183,7 +183,7 @@ def _start_worker(address: str, folder: Path) -> subprocess.Popen:
     script again in the child. Both end by themselves when the scheduler is gone."""
     command = [
         sys.executable, "-m", "distributed.cli.dask_worker", address,
-        "--nthreads", "3", "--resources", "train=1", "--death-timeout", "30",
+        "--nthreads", "3", "--resources", "train=1", "--death-timeout", "15",
         "--memory-limit", "0", "--host", "127.0.0.1",
         "--no-dashboard", "--dashboard-address", "127.0.0.1:0",  # else it serves HTTP to everybody
         "--local-directory", str(folder / "dask"),

@@ -368,7 +368,7 @@ def test_close_ends_every_process_and_marks_what_was_running(service, submit, st
     processes = psutil.Process().children(recursive=True)
     assert len(processes) >= 2
     service.close()
-    wait(lambda: gone(processes), 20)
+    wait(lambda: gone(processes), 45)
     assert status(run) == "interrupted"
     service.close()
 
@@ -403,7 +403,7 @@ def test_a_killed_server_leaves_no_worker_and_its_run_interrupted(tmp_path, tiny
             os.kill(server.pid, signal.SIGKILL)
     assert heavy == [], "The server process must stay free of TensorFlow."
     assert len(processes) >= 2
-    wait(lambda: gone(processes), 20)
+    wait(lambda: gone(processes), 45)
     runs = Runs(tmp_path)
     assert runs.get(run).status == "running"
     restarted = Service(runs, tiny.source).start()
