@@ -10,7 +10,7 @@ import streamlit as st
 
 from mnist_core import augment
 from mnist_core.spec import AUGMENTATIONS, LIMITS, Augment
-from pages import _design, _ui, _widgets
+from pages import _design, _session, _shared, _widgets
 
 STEPS = {"shift": 0.5, "rotation": 1.0, "zoom": 0.05, "shear": 1.0, "elastic": 0.1, "pen": 0.05}
 LABELS = (6, 9, 1, 7, 4, 8)  # 6 and 9, 1 and 7 are what too much rotation or shear mixes up
@@ -50,10 +50,10 @@ def preview(chosen: Augment) -> None:
     if not chosen:
         st.caption("Move a slider to see what it does to digits.")
         return
-    train = _ui.data().train
+    train = _shared.data().train
     first = [np.flatnonzero(train.labels == label)[:1] for label in LABELS]
     found = np.concatenate(first).astype(int)
-    random = np.random.default_rng(_ui.state().draw)
+    random = np.random.default_rng(_session.state().draw)
     images = augment.distorted(np.tile(train.images[found], (DRAWS, 1, 1)), chosen, random)
     st.html(grid(train.images[found], images, train.labels[found]))
     st.button("Draw again", icon=":material/casino:", key="draw_again", on_click=draw_again)
@@ -62,7 +62,7 @@ def preview(chosen: Augment) -> None:
 
 def draw_again() -> None:
     """Other random numbers for the preview. Moving a slider keeps them, to show what it does."""
-    _ui.state().draw += 1
+    _session.state().draw += 1
 
 
 def grid(originals: np.ndarray, distorted: np.ndarray, labels: np.ndarray) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from pages import _ui, _widgets
+from pages import _session, _shared, _ui, _widgets
 
 MOST = 50
 Picked = tuple[str, int]  # split, index
@@ -16,7 +16,7 @@ Picked = tuple[str, int]  # split, index
 
 def toggle(split: str, index: int) -> None:
     """A button that puts the image into the basket or takes it out."""
-    basket, image = _ui.state().basket, (split, index)
+    basket, image = _session.state().basket, (split, index)
     if image in basket:
         st.button("In the basket", icon=":material/check:", key="drop", help="Take it out again",
                   on_click=basket.remove, args=(image,))  # fmt: skip
@@ -35,13 +35,13 @@ def send(images: list[Picked], key: str) -> None:
             says, icon=_ui.PAGES[stem][1], key=f"send_{key}_{stem}",
             help=f"Take it to the page “{_ui.PAGES[stem][0]}”",
         ):  # fmt: skip
-            _ui.state().sent, _ui.state().sent_at = list(images), 0
+            _session.state().sent, _session.state().sent_at = list(images), 0
             _ui.go(stem)
 
 
 def show() -> None:
     """The basket, if something is in it."""
-    mine = _ui.state()
+    mine = _session.state()
     if not mine.basket:
         return
     with st.container(border=True, key="basket"):
@@ -72,7 +72,7 @@ def _downloads(basket: list[Picked]) -> None:
 
 def contents(basket: list[Picked]) -> tuple[np.ndarray, np.ndarray]:
     """The images uint8 (n, 28, 28) and labels uint8 (n,) of the basket."""
-    images, labels = zip(*map(_ui.image, basket), strict=True)
+    images, labels = zip(*map(_shared.image, basket), strict=True)
     return np.stack(images), np.array(labels, np.uint8)
 
 

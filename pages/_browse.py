@@ -7,7 +7,7 @@ import streamlit as st
 
 from mnist_core import shapes
 from mnist_core.dataset import Mnist
-from pages import _basket, _columns, _ui, _widgets
+from pages import _basket, _columns, _models, _session, _shared, _ui, _widgets
 from pages._filters import Found
 
 PER_PAGE = 100
@@ -37,7 +37,7 @@ def section(data: Mnist, found: Found) -> None:
 
 def _place(indices: np.ndarray) -> int:
     """Where the picked image stands; the link's or the first if none is picked among these."""
-    mine = _ui.state()
+    mine = _session.state()
     if mine.picked is None:
         mine.picked = _ui.image_from_url()
     (at,) = np.nonzero(indices == (-1 if mine.picked is None else mine.picked))
@@ -51,19 +51,19 @@ def _grid(found: Found, place: int) -> None:
     n = len(found.indices)
     pages = -(-n // PER_PAGE)
     number, surprise = st.columns([3, 2], vertical_alignment="bottom")
-    _ui.set_widget("page", place // PER_PAGE + 1)
+    _session.set_widget("page", place // PER_PAGE + 1)
     page = number.number_input(
         f"Page of {pages:,} ({n:,} images)", 1, pages, key="page",
-        on_change=lambda: _pick(found.indices[(_ui.widget("page") - 1) * PER_PAGE]),
+        on_change=lambda: _pick(found.indices[(_session.widget("page") - 1) * PER_PAGE]),
     )  # fmt: skip
     surprise.button(
         "Surprise me", icon=":material/casino:", width="stretch", key="surprise",
         on_click=lambda: _pick(np.random.default_rng().choice(found.indices)),
     )  # fmt: skip
-    part = getattr(_ui.data(), found.split)
+    part = getattr(_shared.data(), found.split)
     shown = found.indices[(page - 1) * PER_PAGE : page * PER_PAGE]
     clicked = _widgets.digit_grid(part.images[shown], part.labels[shown], shown,
-                                  _ui.state().picked, "grid", order=found.indices)  # fmt: skip
+                                  _session.state().picked, "grid", order=found.indices)  # fmt: skip
     with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
         st.download_button(
             "Table of these images", lambda: _columns.table(found.split, found.indices),
@@ -72,19 +72,19 @@ def _grid(found: Found, place: int) -> None:
             help="Index, label and every measure known, as CSV",
         )  # fmt: skip
         _widgets.copy_link()
-    if clicked is not None and clicked != _ui.state().picked:
+    if clicked is not None and clicked != _session.state().picked:
         _pick(clicked)
         st.rerun(scope="fragment")
 
 
 def _pick(index: int) -> None:
-    _ui.state().picked = int(index)
+    _session.state().picked = int(index)
 
 
 def _digit(found: Found, place: int) -> None:
     """The chosen digit, large, and what can be done with it."""
     index = int(found.indices[place])
-    part = getattr(_ui.data(), found.split)
+    part = getattr(_shared.data(), found.split)
     image, label = part.images[index], part.labels[index]
     st.subheader(f"Index {index:,}, label {label}", anchor=False)
     st.html(_widgets.digit(image, "min(100%, 22rem)", f"a handwritten {label}"))
@@ -114,8 +114,8 @@ def _facts(image: np.ndarray) -> str:
 
 def _reading(image: np.ndarray, label: int) -> str:
     choice = _columns.chosen_model()
-    p = _ui.model(choice).network.predict(image[None])[0]
+    p = _models.model(choice).network.predict(image[None])[0]
     best = int(p.argmax())
     verdict = "rightly" if best == label else f"but its label is {label}"
-    return (f"{_ui.asked_models()[choice]} reads a {best} ({_widgets.percent(p[best])}), "
+    return (f"{_models.asked_models()[choice]} reads a {best} ({_widgets.percent(p[best])}), "
             f"{verdict}.")  # fmt: skip

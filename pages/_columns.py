@@ -10,7 +10,7 @@ import numpy as np
 
 from mnist_core import shapes, suspects
 from mnist_core.tables import csv_of
-from pages import _ui, _work
+from pages import _models, _session, _shared, _work
 
 
 @dataclass(frozen=True)
@@ -24,21 +24,21 @@ class Column:
 
 def labels(split: str) -> np.ndarray:
     """The labels of a split: uint8 (n,)."""
-    return getattr(_ui.data(), split).labels
+    return getattr(_shared.data(), split).labels
 
 
 def answers(split: str) -> _work.Job:
     """What the chosen model says to each image: probabilities (n, 10)."""
-    return _ui.answers(chosen_model(), split)
+    return _models.answers(chosen_model(), split)
 
 
 def chosen_model() -> str:
     """The model that the filters ask, the default one if it is gone."""
-    return _ui.state().asked if _ui.state().asked in _ui.asked_models() else "default"
+    return _session.state().asked if _session.state().asked in _models.asked_models() else "default"
 
 
 def _measure(name: str) -> Callable[[str], np.ndarray]:
-    return lambda split: _ui.measures(split)[name]
+    return lambda split: _shared.measures(split)[name]
 
 
 def _predicted(split: str) -> np.ndarray:
@@ -53,12 +53,12 @@ class _Doubts:
     """The out-of-fold predictions that another process makes, as the job that columns know."""
 
     def __init__(self) -> None:
-        self._job = _ui.computed("suspects")
+        self._job = _shared.computed("suspects")
 
     def done(self, seconds: float = 0.0) -> bool:
         """Whether they are there, or will never be, within so many seconds."""
         end = time.monotonic() + seconds
-        while (job := _ui.computed("suspects")).state not in ("done", "failed"):
+        while (job := _shared.computed("suspects")).state not in ("done", "failed"):
             if time.monotonic() >= end:
                 return False
             time.sleep(0.05)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from mnist_core import background
-from pages import _ui
+from pages import _shared
 
 
 def result(task: str) -> dict | None:
     """The arrays of a task of `background.TASKS`. While there are none, a bar, or why not, and
     None: the page goes on without them and is drawn anew when they have come."""
-    job = _ui.computed(task)
+    job = _shared.computed(task)
     if job.state == "done":
         return job.result()
     if job.state == "failed":
@@ -24,7 +24,7 @@ def result(task: str) -> dict | None:
 
 
 def _progress(task: str) -> None:
-    job = _ui.computed(task)
+    job = _shared.computed(task)
     if job.state in ("done", "failed"):
         st.rerun()
     elif job.state == "waiting":

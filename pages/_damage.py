@@ -7,7 +7,7 @@ import streamlit as st
 
 from mnist_core import evaluation, explain
 from mnist_core.explain import Damage
-from pages import _subject, _ui, _widgets
+from pages import _session, _subject, _widgets
 from pages._subject import Subject
 
 CONTROLS = "damage."
@@ -21,7 +21,7 @@ def damage(who: Subject) -> None:
     with controls:
         done = _model_controls(who) | _image_controls()
         st.button("Undo all damage", icon=":material/restart_alt:", key="undo_damage",
-                  on_click=_ui.drop_widgets, args=(CONTROLS,))  # fmt: skip
+                  on_click=_session.drop_widgets, args=(CONTROLS,))  # fmt: skip
     hurt = Damage(**done)
     with outcome:
         _one(who, index, hurt)

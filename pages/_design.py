@@ -20,7 +20,7 @@ from mnist_core.spec import (
     Layer,
     RunSpec,
 )
-from pages import _ui
+from pages import _session
 
 RATES = [m * 10.0**e for e in range(-6, 1) for m in (1, 2, 5)] + [10.0]
 BATCHES = [2**i for i in range(11)]
@@ -33,7 +33,7 @@ def key(name: str) -> str:
 
 
 def seeded(name: str, value) -> str:
-    return _ui.seed_widget(key(name), value)
+    return _session.seed_widget(key(name), value)
 
 
 def among(options: list, value) -> list:
@@ -130,7 +130,8 @@ def apply_to_all(prefix: str, layer: Layer | Conv, count: int) -> None:
     """Give every layer of a kind the same settings."""
     for name, value in asdict(layer).items():
         for i in range(count):
-            _ui.set_widget(key(f"{prefix}{'norm' if name == 'batch_norm' else name}.{i}"), value)
+            short = "norm" if name == "batch_norm" else name
+            _session.set_widget(key(f"{prefix}{short}.{i}"), value)
 
 
 def whole(name: str) -> tuple[int, int]:
@@ -160,8 +161,8 @@ def pooling(side: int) -> str:
 
 def usual_rate() -> None:
     """A new optimizer comes with its own usual learning rate."""
-    rate = OPTIMIZERS[_ui.widget(key("optimizer"))].learning_rate
-    _ui.set_widget(key("rate"), exact(RATES, rate))
+    rate = OPTIMIZERS[_session.widget(key("optimizer"))].learning_rate
+    _session.set_widget(key("rate"), exact(RATES, rate))
 
 
 def tidy(number: float) -> float:
@@ -254,5 +255,5 @@ def form(spec: RunSpec) -> RunSpec:
 
 def load(spec: RunSpec) -> None:
     """Bring another design into the controls, in a callback."""
-    _ui.drop_widgets("design.")
-    _ui.state().spec = spec
+    _session.drop_widgets("design.")
+    _session.state().spec = spec

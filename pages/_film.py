@@ -7,7 +7,7 @@ import streamlit as st
 
 from mnist_core import evaluation, explain, score_charts
 from mnist_core.network import Network
-from pages import _chart, _ui, _widgets, _work
+from pages import _chart, _models, _session, _ui, _widgets, _work
 from pages._subject import Subject
 
 DENSE_IMAGES, CONVOLVED_IMAGES = 2000, 400  # test images that every frame reads
@@ -16,13 +16,13 @@ FILTERS = 40
 
 def film(who: Subject) -> None:
     """Everything that changes while a network learns, at the moment that the slider says."""
-    frames = _ui.film(who.choice)
+    frames = _models.film(who.choice)
     if not frames:
         _nothing(who)
         return
     count = CONVOLVED_IMAGES if who.model.spec.convolutions else DENSE_IMAGES
     chosen = who.sample[:: max(1, len(who.sample) // count)]
-    reading = _ui.frames_read(who.choice, who.test.images[chosen], f"{count} test images")
+    reading = _models.frames_read(who.choice, who.test.images[chosen], f"{count} test images")
     if not _work.ready(reading, f"Reading {len(chosen):,} test images at {len(frames)} moments"):
         return
     right = (reading.result.argmax(axis=2) == who.test.labels[chosen]).mean(axis=1)
@@ -41,11 +41,15 @@ def _nothing(who: Subject) -> None:
 
 @st.fragment
 def _play(
-    who: Subject, frames: list[_ui.Frame], chosen: np.ndarray, said: np.ndarray, right: np.ndarray
+    who: Subject,
+    frames: list[_models.Frame],
+    chosen: np.ndarray,
+    said: np.ndarray,
+    right: np.ndarray,
 ) -> None:
     steps = [frame.step for frame in frames]
     key = f"moment_{who.choice}"
-    _ui.seed_widget(key, steps[-1])
+    _session.seed_widget(key, steps[-1])
     moment = st.select_slider("After so many batches", steps, key=key,
                               format_func=lambda step: f"{step:,}")  # fmt: skip
     at = steps.index(moment)
@@ -63,7 +67,7 @@ def _play(
 
 def _drawing(network: Network, title: str, last: Network) -> None:
     """What the visitor's own drawing was read as, then and at the end."""
-    image = _ui.state().read
+    image = _session.state().read
     if image is None:
         st.info("Draw a digit on the Draw page, and see here what the network took it for at each "
                 "moment.", icon=":material/draw:")  # fmt: skip
@@ -78,7 +82,7 @@ def _drawing(network: Network, title: str, last: Network) -> None:
                f"in the end as a {end}.")  # fmt: skip
 
 
-def _filters(frames: list[_ui.Frame], at: int) -> None:
+def _filters(frames: list[_models.Frame], at: int) -> None:
     kernels = explain.filters(frames[at].network)[:FILTERS]
     final = explain.filters(frames[-1].network)[:FILTERS]
     most = float(np.percentile(np.abs(final), 99.5)) or 1.0  # one scale for the whole film

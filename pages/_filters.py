@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from pages import _columns, _ui, _work
+from pages import _columns, _models, _session, _work
 
 SPLITS = {"train": "training", "test": "test"}
 DIGITS = [str(d) for d in range(10)]
@@ -90,10 +90,10 @@ def _answered() -> tuple[str, list[str], tuple[int, int]]:
 
 def _model() -> None:
     """Whose answers count: in the URL by its id, which another visitor's list may not have."""
-    models, chosen = _ui.asked_models(), _columns.chosen_model()
+    models, chosen = _models.asked_models(), _columns.chosen_model()
     choice = st.selectbox("Model", list(models), list(models).index(chosen), key="asked",
                           format_func=models.get, filter_mode=None)  # fmt: skip
-    _ui.ask(choice)
+    _models.ask(choice)
 
 
 def _order() -> tuple[str, bool]:
@@ -141,7 +141,7 @@ def _by_answer(
 
 def _selected(split: str, mask: np.ndarray, words: str) -> tuple[np.ndarray, str]:
     """Only what was selected elsewhere, until that is let go."""
-    mine = _ui.state()
+    mine = _session.state()
     if mine.selection is None or mine.selection[0] != split:
         return mask, words
     member = np.zeros(len(mask), bool)
@@ -169,4 +169,4 @@ def _spoken(digits: list[str]) -> str:
 
 
 def _forget() -> None:
-    _ui.state().picked = -1  # no image; None would ask the link
+    _session.state().picked = -1  # no image; None would ask the link

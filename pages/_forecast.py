@@ -9,7 +9,7 @@ import streamlit as st
 
 from mnist_core import estimate, events
 from mnist_core.spec import RunSpec
-from pages import _ui
+from pages import _shared
 
 LONG_SECONDS = 600.0  # others wait in the queue meanwhile
 ABOUT = (
@@ -23,30 +23,30 @@ ABOUT = (
 
 def told(spec: RunSpec) -> estimate.Estimate | None:
     """What is expected of a valid design on the data of this page, if this host is measured."""
-    calibration = _ui.service().calibration
+    calibration = _shared.service().calibration
     if calibration is None:
         return None
-    data = _ui.data()
+    data = _shared.data()
     sizes = estimate.Sizes.of(spec, len(data.train.labels), len(data.test.labels))
     return estimate.estimate(spec, sizes, calibration)
 
 
 def beforehand(spec: RunSpec) -> None:
     """One line on time and memory; while the host is still being measured, that."""
-    waiting = _ui.service().calibration is None
+    waiting = _shared.service().calibration is None
     st.fragment(_beforehand, run_every=1.0 if waiting else None)(spec, waiting)
 
 
 def _beforehand(spec: RunSpec, waited: bool) -> None:
     expected = told(spec)
-    if waited and (expected or _ui.service().state == "failed"):
+    if waited and (expected or _shared.service().state == "failed"):
         st.rerun()  # the page's own run gives up the ticking
     if expected is None:
         st.caption("Time and memory: measuring this machine…", help=ABOUT)
         return
     st.caption(f"Takes **about {duration(expected.seconds)}**, after {compiling(expected)}, and "
                f"{memory(expected.peak_bytes)} of memory.", help=ABOUT)  # fmt: skip
-    for sentence in warnings(expected, _ui.service().calibration.memory_limit):
+    for sentence in warnings(expected, _shared.service().calibration.memory_limit):
         st.warning(sentence, icon=":material/hourglass_top:")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from mnist_core import explain, score_charts
-from pages import _chart, _subject, _ui, _widgets
+from pages import _chart, _models, _session, _subject, _ui, _widgets
 from pages._subject import Subject
 
 MOST_FILTERS = 100
@@ -115,10 +115,10 @@ def exciting(who: Subject, index: int) -> None:
     left, right = st.columns([2, 1])
     step = left.selectbox("Layer", steps, key="exciting_layer", filter_mode=None,
                           format_func=lambda s: f"{s.name}: {s.units} units")  # fmt: skip
-    _ui.set_widget("unit", min(_ui.widget("unit") or 0, step.units - 1))
+    _session.set_widget("unit", min(_session.widget("unit") or 0, step.units - 1))
     unit = right.number_input(f"Unit (0 to {step.units - 1})", 0, step.units - 1, key="unit")
     with st.spinner("Looking through the test images", show_time=True):
-        place, value = _ui.of_model(
+        place, value = _models.of_model(
             who.choice, f"exciting {step.index}",
             lambda: explain.most_exciting(network, who.test.images[who.sample], step.index,
                                           MOST_EXCITING),

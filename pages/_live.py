@@ -7,7 +7,7 @@ import streamlit as st
 from mnist_core import charts, events
 from mnist_core.runs import Run
 from mnist_core.spec import LIMITS, RunSpec
-from pages import _design, _forecast, _ui
+from pages import _design, _forecast, _session, _shared, _ui
 
 STILL_SECONDS = 60.0  # between two signs that the page of an ended run is still open
 SLOW_SECONDS = 0.3  # between two batches in slow motion: slow enough to follow each point
@@ -15,19 +15,20 @@ SLOW_SECONDS = 0.3  # between two batches in slow motion: slow enough to follow 
 
 def train(spec: RunSpec) -> None:
     """Queue the design; the page turns to the new run."""
-    data, told = _ui.data(), _forecast.told(spec)
+    data, told = _shared.data(), _forecast.told(spec)
     asked = (told,) if told else ()
     try:
-        _ui.show_run(_ui.service().submit(spec, _ui.visitor(), data.name, data.source, *asked))
+        visitor = _session.visitor()
+        _ui.show_run(_shared.service().submit(spec, visitor, data.name, data.source, *asked))
     except ValueError as error:  # a SpecError is one too
         st.error(str(error), icon=":material/block:")
-    _ui.state().paused = False
+    _session.state().paused = False
 
 
 def stop(run: Run) -> None:
     """End the run."""
     try:
-        _ui.service().stop(run.id)
+        _shared.service().stop(run.id)
     except ValueError as error:
         st.error(str(error), icon=":material/block:")
 
@@ -36,8 +37,8 @@ def buttons(spec: RunSpec, run: Run | None) -> None:
     """What can be done to a run, outside the live part: a click there could be lost when it is
     drawn anew. A run's link is for looking: only its owner's browser steers it."""
     blocked = any(problem.blocking for problem in spec.problems())
-    blocked = blocked or _ui.service().state == "failed"
-    active = bool(run and run.active and run.owner == _ui.visitor())
+    blocked = blocked or _shared.service().state == "failed"
+    active = bool(run and run.active and run.owner == _session.visitor())
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Train", type="primary", icon=":material/play_arrow:", key="train",
                   disabled=blocked or active, on_click=train, args=(spec,))  # fmt: skip
@@ -46,15 +47,15 @@ def buttons(spec: RunSpec, run: Run | None) -> None:
         if active and run.status == "running":
             steering(run)
         else:
-            st.caption(f"{spec.parameters:,} parameters · {_ui.data().name}")
+            st.caption(f"{spec.parameters:,} parameters · {_shared.data().name}")
     if not (active or blocked):
         _forecast.beforehand(spec)
 
 
 def steering(run: Run) -> None:
     """Pause, single batches, slow motion, and a hand on the learning rate."""
-    mine = _ui.state()
-    tell = _ui.service().tell
+    mine = _session.state()
+    tell = _shared.service().tell
 
     def hold(paused: bool) -> None:
         mine.paused = paused
@@ -67,35 +68,35 @@ def steering(run: Run) -> None:
     else:
         st.button("Pause", icon=":material/pause:", key="pause", on_click=hold, args=(True,))
     st.toggle("Slow motion", key="slow", help="One batch at a time, three a second.",
-              on_change=lambda: tell(run.id, "slow", SLOW_SECONDS * _ui.widget("slow")),
+              on_change=lambda: tell(run.id, "slow", SLOW_SECONDS * _session.widget("slow")),
               )  # fmt: skip
     rates = _design.among(_design.RATES, run.spec.learning_rate)
     start = _design.exact(rates, run.spec.learning_rate)
     st.select_slider(
         "Learning rate from now on", rates, format_func=_design.plain, width=260,
-        key=_ui.seed_widget(f"rate_now.{run.id}", start),
-        on_change=lambda: tell(run.id, "learning_rate", _ui.widget(f"rate_now.{run.id}")),
+        key=_session.seed_widget(f"rate_now.{run.id}", start),
+        on_change=lambda: tell(run.id, "learning_rate", _session.widget(f"rate_now.{run.id}")),
     )  # fmt: skip
 
 
 def live(run_id: str) -> None:
     """The run as it is now; a fragment that draws itself anew while the run goes on."""
-    _ui.service().watched(run_id)
-    run = _ui.runs().get(run_id)
-    history = events.timeline(_ui.runs().history(run_id))
+    _shared.service().watched(run_id)
+    run = _shared.runs().get(run_id)
+    history = events.timeline(_shared.runs().history(run_id))
     with st.container(border=True, key="live"):
         headline(run, history)
         if any(isinstance(e, events.Started) for e in history):
             figures(run, history)
-            log = bool(_ui.widget("log_loss"))
+            log = bool(_session.widget("log_loss"))
             left, right = st.columns(2)
             left.echarts_chart(charts.live_curve(history, "loss", log), key="loss", height=300)
             right.echarts_chart(charts.live_curve(history, "accuracy"), key="accuracy", height=300)
             st.caption("Dots: a few steps each, with their smoothed line. Rings: whole epochs.")
         _forecast.afterwards(history)
-    if (seen := f"{run.id} {run.status}") != _ui.state().seen:
+    if (seen := f"{run.id} {run.status}") != _session.state().seen:
         # Once for each change: the buttons outside this fragment must hear of it.
-        _ui.state().seen = seen
+        _session.state().seen = seen
         st.rerun()
 
 
@@ -111,7 +112,7 @@ def headline(run: Run, history: list[events.Event]) -> None:
     chunks = [e for e in history if isinstance(e, events.Progress)]
     started = next((e for e in reversed(history) if isinstance(e, events.Started)), None)
     if run.status == "queued":
-        ahead = _ui.service().ahead(run.id)
+        ahead = _shared.service().ahead(run.id)
         behind = "starting" if not ahead else f"{ahead} run{'s' * (ahead > 1)} before yours"
         st.progress(0.0, f"**In the queue**: {behind}")
     elif run.status == "running" and paused_at(history):
@@ -119,7 +120,7 @@ def headline(run: Run, history: list[events.Event]) -> None:
         share = step / (started.steps_per_epoch * started.epochs)
         st.progress(share, f"**Paused** after {step:,} batches")
     elif run.status == "running" and not chunks:
-        warming = _ui.service().state == "starting"
+        warming = _shared.service().state == "starting"
         st.progress(0.0, "**Starting the training process**: about 10 seconds after a server start"
                     if warming else "**Compiling the network**: a second or two")  # fmt: skip
     elif run.status == "running":
@@ -166,13 +167,13 @@ def figures(run: Run, history: list[events.Event]) -> None:
 
 def run_panel(run: Run) -> None:
     """The live part and, when it has ended, what can be done with it."""
-    if run.spec != _ui.state().spec:
+    if run.spec != _session.state().spec:
         st.caption(f"This run: {run.name}. The design on this page has changed since.")
         st.button("Show this run's design", key="load_design", type="tertiary",
                   icon=":material/undo:", on_click=_design.load, args=(run.spec,))  # fmt: skip
     st.fragment(_ui.patiently(live), run_every=0.5 if run.active else STILL_SECONDS)(run.id)
-    st.toggle("Loss on a log scale", key=_ui.seed_widget("log_loss", False))
-    if not run.active and _ui.runs().has_weights(run.id):
+    st.toggle("Loss on a log scale", key=_session.seed_widget("log_loss", False))
+    if not run.active and _shared.runs().has_weights(run.id):
         afterwards(run)
 
 
@@ -180,9 +181,9 @@ def afterwards(run: Run) -> None:
     """Use the model, or train it further."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if st.button("Draw a digit for this model", icon=":material/draw:", key="to_draw"):
-            _ui.state().model = run.id
+            _session.state().model = run.id
             _ui.go("draw")
-        if run.owner != _ui.visitor():
+        if run.owner != _session.visitor():
             return
         room = int(LIMITS["epochs"].high) - run.spec.epochs
         if run.status in ("stopped", "interrupted"):
@@ -197,7 +198,7 @@ def afterwards(run: Run) -> None:
 def go_on(run: Run, epochs: int) -> None:
     """Take the run up again from its checkpoint."""
     try:
-        _design.load(_ui.service().go_on(run.id, epochs).spec)
+        _design.load(_shared.service().go_on(run.id, epochs).spec)
     except ValueError as error:
         st.error(str(error), icon=":material/block:")
-    _ui.state().paused = False
+    _session.state().paused = False

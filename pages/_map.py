@@ -9,7 +9,7 @@ from mnist_core import map_charts, projections
 from mnist_core.charts import Chart
 from mnist_core.dataset import Mnist
 from mnist_core.projections import Pca
-from pages import _chart, _computed, _scatter, _ui, _widgets
+from pages import _chart, _computed, _scatter, _session, _shared, _widgets
 
 SPLIT = "train"
 NEAR = 10
@@ -25,7 +25,7 @@ def section(data: Mnist) -> None:
     )  # fmt: skip
     st.caption(f"{methods[method].says} ({methods[method].source})")
     for task in ("pca", "tsne"):  # both, in this order: t-SNE comes while PCA is looked at
-        _ui.computed(task)
+        _shared.computed(task)
     found = _computed.result(method)
     components = found if method == "pca" else _computed.result("pca")
     _explore(data, method, found, components)
@@ -75,7 +75,7 @@ def _still(data: Mnist, method: str, found: dict) -> tuple[dict, float, float]:
 
 
 def _map(data: Mnist, method: str, found: dict) -> None:
-    shown, near, nearest = _ui.per_source(data.source, f"map.{method}",
+    shown, near, nearest = _shared.per_source(data.source, f"map.{method}",
                                           lambda: _still(data, method, found))  # fmt: skip
     shown = dict(shown)
     text = shown.pop("csv")
@@ -91,7 +91,7 @@ def _map(data: Mnist, method: str, found: dict) -> None:
 
 def _interactive(data: Mnist, method: str, shown: dict) -> None:
     """The points beside the neighbours of the last one clicked."""
-    mine = _ui.state()
+    mine = _session.state()
     indices = shown["indices"]
     place = {index: i for i, index in enumerate(indices)}
     left, right = st.columns([5, 2], gap="medium")
@@ -109,28 +109,28 @@ def _interactive(data: Mnist, method: str, shown: dict) -> None:
                 st.rerun()  # the browser of the page shows them
         if picked is not None and indices[picked] != mine.near:
             mine.near = indices[picked]
-            _ui.redraw()
+            _session.redraw()
     with right:
         _neighbours(data)
 
 
 def _neighbours(data: Mnist) -> None:
     """The digit that was clicked and the training images most like it, pixel by pixel."""
-    mine = _ui.state()
+    mine = _session.state()
     images, labels = data.train.images, data.train.labels
     if mine.near is None or mine.near >= len(labels):
         st.info("Point at a dot to see its digit. Click it for its nearest neighbours. Draw a line "
                 "around some to browse them.", icon=":material/touch_app:")  # fmt: skip
         return
     index = mine.near
-    near, far = _ui.per_source(data.source, f"near.{index}",
+    near, far = _shared.per_source(data.source, f"near.{index}",
                                lambda: projections.neighbours(images, index, NEAR))  # fmt: skip
     st.markdown(f"**Nearest to `train_images[{index}]`**, a {labels[index]}")
     st.html(_widgets.digit(images[index], "min(50%, 9rem)", f"a handwritten {labels[index]}"))
     clicked = _widgets.digit_grid(images[near], labels[near], near, None, "near")
     if clicked is not None:
         mine.near = clicked
-        _ui.redraw()
+        _session.redraw()
     same = int((labels[near] == labels[index]).sum())
     st.caption(
         f"{same} of its {len(near)} nearest among all {len(labels):,} have the same label; "
@@ -140,7 +140,7 @@ def _neighbours(data: Mnist) -> None:
 
 def _selection(data: Mnist) -> None:
     """What is selected, in one sentence, and how to let go of it."""
-    mine = _ui.state()
+    mine = _session.state()
     if mine.selection is None:
         return
     split, indices = mine.selection
@@ -187,12 +187,13 @@ def _patterns(patterns: list[np.ndarray], explained: np.ndarray) -> str:
 @st.fragment
 def _rebuild(data: Mnist, found: Pca) -> None:
     """The chosen digit from its first k components."""
-    mine = _ui.state()
+    mine = _session.state()
     index = mine.near if mine.near is not None and mine.near < len(data.train.labels) else 0
     image, most = data.train.images[index], len(found.components)
     st.markdown(f"**Rebuild `train_images[{index}]`** from the mean image and k components. "
                 "Click another digit on the map to rebuild that one.")  # fmt: skip
-    k = st.select_slider("Components k", _counts(most), key=_ui.seed_widget("k", min(20, most)))
+    key = _session.seed_widget("k", min(20, most))
+    k = st.select_slider("Components k", _counts(most), key=key)
     rebuilt = 255 * found.rebuild(image, k)
     pictures, curve = st.columns(2, gap="large")
     with pictures:

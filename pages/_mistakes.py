@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from mnist_core import evaluation, score_charts, tables
-from pages import _subject, _ui, _widgets
+from pages import _session, _subject, _widgets
 from pages._subject import Subject
 
 DIGITS = [str(digit) for digit in range(10)]
@@ -42,15 +42,15 @@ def _matrix(counts: np.ndarray) -> tuple[int, int]:
                                 key="cells", label_visibility="collapsed")  # fmt: skip
     shares = 100 * np.nan_to_num(evaluation.rates(counts))
     shown = shares if kind == "Rates" else counts
-    clicked = getattr(_ui.widget("confusion"), "picked", None)
+    clicked = getattr(_session.widget("confusion"), "picked", None)
     for i, key in enumerate(("true", "read")):
-        _ui.seed_widget(key, commonest[i])
+        _session.seed_widget(key, commonest[i])
         if clicked:
-            _ui.set_widget(key, clicked[i])
+            _session.set_widget(key, clicked[i])
     _widgets.matrix(
         [[_cell(n, kind) for n in row] for row in shown.tolist()],
         shown / max(np.where(wrong > 0, shown, 0).max(), 1e-9), _titles(counts, shares),
-        (_ui.widget("true"), _ui.widget("read")),
+        (_session.widget("true"), _session.widget("read")),
         f"read as ({'% of the true digit' if kind == 'Rates' else 'images'}); rows: true digit",
         key="confusion",
     )  # fmt: skip

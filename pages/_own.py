@@ -12,7 +12,7 @@ from PIL import Image
 
 from mnist_core import own, uploads
 from mnist_core.dataset import DataError, Mnist
-from pages import _ui
+from pages import _session, _shared
 
 PER_DIGIT = 5  # pictures of each digit in the example
 SAYS = f"""
@@ -62,33 +62,33 @@ def _take(given: list[uploads.Upload]) -> None:
             bar.progress(share, f"Bringing the pictures to 28 × 28: {share:.0%}")
 
     try:
-        kept = own.keep(_ui.visitor(), given, report)
+        kept = own.keep(_session.visitor(), given, report)
     except DataError as error:
         bar.empty()
         st.error(str(error), icon=":material/block:")
         return
-    _ui.use_data(kept.source)
+    _shared.use_data(kept.source)
     st.rerun()
 
 
 def _here(data: Mnist) -> None:
     """The visitor's data sets that are still kept."""
-    for i, kept in enumerate(own.of(_ui.visitor())):
+    for i, kept in enumerate(own.of(_session.visitor())):
         hours = max(1, round((kept.expires - time.time()) / 3600))
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{kept.name}** · {hours} h left")
             if kept.source == data.source:
                 st.caption("in use")
             else:
-                st.button("Use", key=f"own_use_{i}", on_click=_ui.use_data, args=(kept.source,))
+                st.button("Use", key=f"own_use_{i}", on_click=_shared.use_data, args=(kept.source,))
             st.button("Delete", key=f"own_delete_{i}", icon=":material/delete:",
                       on_click=_delete, args=(kept.source,))  # fmt: skip
 
 
 def _delete(source: str) -> None:
-    own.delete(_ui.visitor(), source)
-    if _ui.state().source == source:
-        _ui.use_data("auto")
+    own.delete(_session.visitor(), source)
+    if _session.state().source == source:
+        _shared.use_data("auto")
 
 
 def example(data: Mnist) -> bytes:

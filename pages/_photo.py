@@ -7,7 +7,7 @@ import streamlit as st
 from PIL import Image, ImageDraw
 
 from mnist_core import drawing
-from pages import _ui, _widgets
+from pages import _models, _session, _widgets
 
 INKS = {"Find out": "auto", "Dark on light": "dark", "Light on dark": "light"}
 MARGIN = 0.15  # of a digit's size, around the cut that the steps start from
@@ -15,7 +15,7 @@ MARGIN = 0.15  # of a digit's size, around the cut that the steps start from
 
 def choose() -> None:
     """The controls and the picture; what is found is kept in the session."""
-    mine = _ui.state()
+    mine = _session.state()
     how = st.segmented_control("Picture from", ["File", "Camera"], default="File", required=True,
                                key="photo_from", label_visibility="collapsed")  # fmt: skip
     if how == "Camera":
@@ -38,7 +38,7 @@ def choose() -> None:
 
 def _take(key: str) -> None:
     """A new picture has come, or the present one was taken away."""
-    mine, given = _ui.state(), _ui.widget(key)
+    mine, given = _session.state(), _session.widget(key)
     mine.photo, mine.found, mine.photo_fault = None, [], ""
     if given is not None:
         try:
@@ -50,7 +50,7 @@ def _take(key: str) -> None:
 
 def _look() -> None:
     """Find the digits again: the picture or the ink has changed."""
-    mine = _ui.state()
+    mine = _session.state()
     mine.found, mine.found_at = [], 0
     if mine.photo is None:
         return
@@ -64,7 +64,7 @@ def _look() -> None:
 
 def ink() -> str:
     """Which side the photo's ink is on, as the visitor says."""
-    return INKS[_ui.widget("photo_ink") or "Find out"]
+    return INKS[_session.widget("photo_ink") or "Find out"]
 
 
 def _boxed(picture: np.ndarray, boxes: list[tuple[int, ...]], chosen: int) -> Image.Image:
@@ -82,7 +82,7 @@ def _boxed(picture: np.ndarray, boxes: list[tuple[int, ...]], chosen: int) -> Im
 
 def image() -> np.ndarray | None:
     """The chosen digit as the model gets it, uint8 (28, 28)."""
-    mine = _ui.state()
+    mine = _session.state()
     if not mine.found:
         return None
     mine.found_at = min(mine.found_at, len(mine.found) - 1)
@@ -91,7 +91,7 @@ def image() -> np.ndarray | None:
 
 def cut() -> np.ndarray:
     """The chosen digit's part of the photo, for the steps."""
-    mine = _ui.state()
+    mine = _session.state()
     top, left, bottom, right = mine.found[mine.found_at].box
     room = int(MARGIN * max(bottom - top, right - left)) + 2
     return mine.photo[max(0, top - room) : bottom + room, max(0, left - room) : right + room]
@@ -99,9 +99,9 @@ def cut() -> np.ndarray:
 
 def read_out(choice: str) -> None:
     """All digits from left to right, each with how sure the model is; a click chooses one."""
-    mine = _ui.state()
+    mine = _session.state()
     images = np.stack([_uint8(digit.image) for digit in mine.found])
-    p = _ui.model(choice).network.predict(images)
+    p = _models.model(choice).network.predict(images)
     labels = p.argmax(axis=1)
     if len(labels) == 1:
         return

@@ -9,7 +9,7 @@ import streamlit as st
 
 from mnist_core import pixel_charts, pixels, shapes, typical
 from mnist_core.dataset import Mnist
-from pages import _chart, _ui, _widgets, _work
+from pages import _chart, _session, _shared, _ui, _widgets, _work
 from pages._filters import DIGITS, SPLITS, Found
 
 AT_EACH_END = 10
@@ -35,15 +35,15 @@ def section(data: Mnist, found: Found) -> None:
 
 
 def _of_these(data: Mnist, found: Found) -> None:
-    levels, means = _levels(data, found), _ui.levels(found.split).mean
+    levels, means = _levels(data, found), _shared.levels(found.split).mean
     left, right = st.columns(2, gap="large")
     with left:
-        log = _ui.widget("log_pixels") is not False
+        log = _session.widget("log_pixels") is not False
         whose = f"{'all ' if found.whole else 'these '}{len(found.indices):,} {found.words}"
         _chart.show(pixel_charts.histogram(levels.histogram, whose, log), "histogram")
         st.toggle("Log scale", value=True, key="log_pixels")
     with right:
-        counts = [_ui.levels(split).count for split in SPLITS]
+        counts = [_shared.levels(split).count for split in SPLITS]
         _chart.show(pixel_charts.class_counts(*counts), "class-counts")
     places = [*st.columns(3, gap="medium"), *st.columns(3, gap="medium")]
     for place, name in zip(places, pixel_charts.PICTURES, strict=False):
@@ -63,14 +63,14 @@ def _of_these(data: Mnist, found: Found) -> None:
 def _levels(data: Mnist, found: Found) -> pixels.Levels:
     """The gray levels of the images found, of all classes together."""
     if found.whole:
-        return _ui.levels(found.split).pooled()
+        return _shared.levels(found.split).pooled()
     images = getattr(data, found.split).images
 
     def compute() -> pixels.Levels:
         chosen = images[np.sort(found.indices)]
         return pixels.levels(chosen, np.zeros(len(chosen), np.uint8)).of(0)
 
-    return _ui.shared(data.source, f"levels {found.name}", compute)
+    return _shared.resource(data.source, f"levels {found.name}", compute)
 
 
 # ------------------------------------------------------------------- class by class
@@ -80,7 +80,7 @@ def _classes(split: str) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         _shapes()
-    means = _ui.levels(split).mean
+    means = _shared.levels(split).mean
     with right:
         _chart.show(pixel_charts.class_distances(typical.between(means)), "class-distances")
         st.caption("Euclidean, in the space of 784 pixels from 0 to 1. Split: " + split + ".")
@@ -100,9 +100,10 @@ def _shapes() -> None:
 
 
 def _quantiles(split: str, name: str) -> np.ndarray:
-    labels = getattr(_ui.data(), split).labels
-    return _ui.per_source(_ui.data().source, f"quantiles {split} {name}",
-                          lambda: shapes.by_class(_ui.measures(split)[name], labels))  # fmt: skip
+    labels = getattr(_shared.data(), split).labels
+    values = _shared.measures(split)[name]
+    return _shared.per_source(_shared.data().source, f"quantiles {split} {name}",
+                              lambda: shapes.by_class(values, labels))  # fmt: skip
 
 
 def _difference(means: np.ndarray) -> None:
@@ -135,7 +136,7 @@ def _members(data: Mnist, split: str) -> None:
     if not len(indices):
         st.info("No image of this split has this label. Choose another digit.")
         return
-    job = _ui.job(data.source, f"distance {split} {digit} {how}",
+    job = _shared.job(data.source, f"distance {split} {digit} {how}",
                   _compute(typical.MEASURES[how], part.images, indices))  # fmt: skip
     if not _work.ready(job, "Measuring distances"):
         return

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from mnist_core import evaluation, score_charts
-from pages import _chart, _subject, _ui, _widgets
+from pages import _chart, _models, _shared, _subject, _ui, _widgets
 from pages._subject import Subject
 
 TRENDS = ("ink", "slant", "thickness")
@@ -69,7 +69,7 @@ def _first_five(who: Subject) -> None:
 
 def _compare(who: Subject) -> None:
     """A paired test against another model, on the same images."""
-    others = {k: name for k, name in _ui.answering_models().items() if k != who.choice}
+    others = {k: name for k, name in _models.answering_models().items() if k != who.choice}
     if not others:
         st.info("There is no other model to compare with. Train a network, and it can be chosen "
                 "here.", icon=":material/compare_arrows:")  # fmt: skip
@@ -97,7 +97,7 @@ def calibration(who: Subject) -> None:
                "calibrated model's answers given with 80 %, four in five are right.")  # fmt: skip
     _chart.show(score_charts.calibration(curve), "calibration")
     st.header("Which shapes are hard to read", divider="gray")
-    measures = _ui.measures("test")
+    measures = _shared.measures("test")
     for name, column in zip(TRENDS, st.columns(3, gap="medium"), strict=True):
         with column:
             _trend(who, name, measures[name])

@@ -11,7 +11,7 @@ import streamlit as st
 
 from mnist_core import evaluation, models
 from mnist_core.dataset import Split
-from pages import _ui, _widgets, _work
+from pages import _models, _session, _shared, _ui, _widgets, _work
 
 PER_PAGE = 50
 SAMPLE = 2000  # test images that answer while a slider moves
@@ -48,10 +48,10 @@ class Subject:
 
 def subject(choice: str, name: str) -> Subject | None:
     """The model with its answers; None while they are computed, which the page then shows."""
-    answers = _ui.answers(choice, "test")
+    answers = _models.answers(choice, "test")
     if not _work.ready(answers, "Reading the test images"):
         return None
-    return Subject(choice, name, _ui.model(choice), _ui.data().test, answers.result)
+    return Subject(choice, name, _models.model(choice), _shared.data().test, answers.result)
 
 
 # ------------------------------------------------------------------ the choosers
@@ -62,32 +62,32 @@ def choose(name: str, options: list[str], label: str) -> str:
     widget, which a button in another fragment could not change, nor by a name that another page
     binds."""
     key = f"evaluate_{name}"
-    given = st.query_params.get(name, _ui.state().sections.get(name))
+    given = st.query_params.get(name, _session.state().sections.get(name))
     _choose(name, given if given in options else options[0])
-    _ui.set_widget(key, _ui.state().sections[name])
+    _session.set_widget(key, _session.state().sections[name])
     return st.segmented_control(label, options, required=True, wrap=True, key=key,
                                 label_visibility="collapsed",
-                                on_change=lambda: _choose(name, _ui.widget(key)))  # fmt: skip
+                                on_change=lambda: _choose(name, _session.widget(key)))  # fmt: skip
 
 
 def _choose(name: str, option: str) -> None:
-    _ui.state().sections[name] = option
+    _session.state().sections[name] = option
     if st.query_params.get(name) != option:
         st.query_params[name] = option
 
 
 def choose_model() -> tuple[str, str]:
     """The model that the page is about, by the URL's `run`, else the session's: choice, name."""
-    mine, asked = _ui.state(), st.query_params.get("run")
-    record = _ui.runs().get(asked) if asked else None
+    mine, asked = _session.state(), st.query_params.get("run")
+    record = _shared.runs().get(asked) if asked else None
     mine.run = record.id if record else mine.run
-    options = _ui.answering_models()
+    options = _models.answering_models()
     if asked and asked not in options:
         _cannot(record)
     mine.model = next(m for m in (asked, mine.model, "default") if m in options)
     if mine.model != "default" and not asked:
         st.query_params["run"] = mine.model
-    _ui.set_widget("examined_model", mine.model)
+    _session.set_widget("examined_model", mine.model)
     choice = st.selectbox("Model", list(options), format_func=options.get, filter_mode=None,
                           key="examined_model", on_change=_take_model)  # fmt: skip
     if len(options) == 1:
@@ -96,7 +96,7 @@ def choose_model() -> tuple[str, str]:
 
 
 def _take_model() -> None:
-    choice = _ui.state().model = _ui.widget("examined_model")
+    choice = _session.state().model = _session.widget("examined_model")
     if choice == "default":
         st.query_params.pop("run", None)
     else:
@@ -129,7 +129,7 @@ def gallery(who: Subject, found: np.ndarray, key: str) -> None:
         pages = -(-len(found) // PER_PAGE)
         number = 1
         if pages > 1:
-            _ui.set_widget(f"{key}_page", min(_ui.widget(f"{key}_page") or 1, pages))
+            _session.set_widget(f"{key}_page", min(_session.widget(f"{key}_page") or 1, pages))
             number = st.number_input(f"Page of {pages:,} ({len(found):,} images)", 1, pages,
                                      key=f"{key}_page")  # fmt: skip
         shown = found[(number - 1) * PER_PAGE : number * PER_PAGE]
@@ -179,7 +179,7 @@ def ways_on(who: Subject, index: int) -> None:
                 st.rerun()  # the whole page: this may be a fragment of another section
         if st.button("Draw over it", icon=_ui.PAGES["draw"][1], key="to_draw",
                      help="Take this image to the Draw page as a template"):  # fmt: skip
-            _ui.state().template = who.test.images[index].copy()
+            _session.state().template = who.test.images[index].copy()
             _ui.go("draw")
         if "backprop" in _ui.PAGES:
             _ui.link("backprop", "Under the microscope", {"image": str(index)})
@@ -195,10 +195,10 @@ def choose_image(who: Subject) -> int:
     """The test image that Inside and Damage are about."""
     n = len(who.test.labels)
     index = _ui.examined(n) or 0
-    _ui.set_widget("image_index", index)
+    _session.set_widget("image_index", index)
     field, any_one, mistake = st.columns([2, 1, 1], vertical_alignment="bottom")
     field.number_input(f"Test image (0 to {n - 1:,})", 0, n - 1, key="image_index",
-                       on_change=lambda: _ui.examine(_ui.widget("image_index")))  # fmt: skip
+                       on_change=lambda: _ui.examine(_session.widget("image_index")))  # fmt: skip
     any_one.button("Any image", icon=":material/casino:", key="any_image", width="stretch",
                    on_click=_any_of, args=(np.arange(n),))  # fmt: skip
     wrong = np.flatnonzero(~who.right)

@@ -9,7 +9,7 @@ from mnist_core import map_charts, suspects
 from mnist_core.charts import Chart
 from mnist_core.dataset import Mnist
 from mnist_core.suspects import Ranking
-from pages import _chart, _computed, _ui, _widgets
+from pages import _chart, _computed, _session, _widgets
 
 PER_PAGE = 60
 RIGHT, UNCLEAR = "right", "unclear"
@@ -47,7 +47,7 @@ def _where(data: Mnist, row: int) -> tuple[str, int]:
 @st.fragment
 def _judging(data: Mnist, ranking: Ranking) -> None:
     """A page of suspects beside the one to be judged; a click redraws only this."""
-    mine = _ui.state()
+    mine = _session.state()
     choice = st.segmented_control("Suspects of", ["both splits", "train", "test"],
                                   default="both splits", required=True, key="suspects_of",
                                   on_change=lambda: setattr(mine, "suspect", None))  # fmt: skip
@@ -77,7 +77,7 @@ def _rows(data: Mnist, ranking: Ranking, choice: str) -> np.ndarray:
 
 def _tiles(data: Mnist, ranking: Ranking, rows: np.ndarray, places: list) -> None:
     """The grid: on each tile its label and the prediction, or the verdict."""
-    mine = _ui.state()
+    mine = _session.state()
     images = np.stack([getattr(data, split).images[i] for split, i in places])
     marks = []
     for row, place in zip(rows, places, strict=True):
@@ -89,13 +89,13 @@ def _tiles(data: Mnist, ranking: Ranking, rows: np.ndarray, places: list) -> Non
                                   "suspects_grid", marks)  # fmt: skip
     if clicked is not None and places[clicked] != mine.suspect:
         mine.suspect = places[clicked]
-        _ui.redraw()
+        _session.redraw()
     st.caption("On a tile: its label → the prediction, or your verdict.")
 
 
 def _one(data: Mnist, ranking: Ranking, row: int, places: list) -> None:
     """One suspect large, with the buttons to judge it."""
-    mine = _ui.state()
+    mine = _session.state()
     split, index = mine.suspect
     image, label = getattr(data, split).images[index], int(ranking.label[row])
     predicted, margin = int(ranking.predicted[row]), float(ranking.margin[row])
@@ -118,19 +118,19 @@ def _one(data: Mnist, ranking: Ranking, row: int, places: list) -> None:
 
 
 def _judge_wrong(judge) -> None:
-    digit = _ui.widget("judge_wrong")
+    digit = _session.widget("judge_wrong")
     if digit is not None:
         judge(str(digit))
-        _ui.set_widget("judge_wrong", None)
+        _session.set_widget("judge_wrong", None)
 
 
 def _verdict(data: Mnist, place: tuple[str, int]) -> str | None:
-    return _ui.state().verdicts.get((data.source, *place))
+    return _session.state().verdicts.get((data.source, *place))
 
 
 def _verdicts(data: Mnist, ranking: Ranking) -> None:
     """How the visitor judged so far, and the verdicts as a file."""
-    mine = [k[1:] for k in _ui.state().verdicts if k[0] == data.source]
+    mine = [k[1:] for k in _session.state().verdicts if k[0] == data.source]
     if not mine:
         st.caption("You have judged none yet. Your verdicts stay in this session, and can be "
                    "downloaded.")  # fmt: skip

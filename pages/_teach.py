@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from mnist_core import teach
-from pages import _ui, _widgets, _work
+from pages import _models, _session, _shared, _widgets, _work
 
 MOST_SHOWN = 60
 
@@ -21,7 +21,7 @@ def show(image: np.ndarray | None, choice: str, after: Callable[[], None] | None
     if not opened.open:
         return
     with opened:
-        own = _ui.lessons().own()
+        own = _models.lessons().own()
         _label(image, after)
         if len(own.labels):
             _collected(own)
@@ -43,7 +43,7 @@ def _label(image: np.ndarray | None, after: Callable[[], None] | None) -> None:
 
 def _add(image: np.ndarray, label: int, after: Callable[[], None] | None) -> None:
     try:
-        _ui.lessons().add(image, label)
+        _models.lessons().add(image, label)
     except ValueError as error:
         st.toast(str(error), icon=":material/warning:")
         return
@@ -60,21 +60,21 @@ def _collected(own) -> None:
         st.caption(f"{len(own.labels)} drawings: {len(own.labels) - held} to learn from, "
                    f"{held} held out to measure with.")  # fmt: skip
         st.button("Drop the last", icon=":material/undo:", type="tertiary", key="drop_last",
-                  on_click=_ui.lessons().drop_last)  # fmt: skip
+                  on_click=_models.lessons().drop_last)  # fmt: skip
         st.button("Reset all", icon=":material/delete:", type="tertiary", key="reset_lessons",
                   on_click=_reset)  # fmt: skip
 
 
 def _reset() -> None:
-    _ui.lessons().reset()
-    _ui.state().teaching = None
+    _models.lessons().reset()
+    _session.state().teaching = None
 
 
 def _train(own, choice: str) -> None:
-    mine = _ui.state()
-    names = _ui.answering_models()
-    if choice == _ui.TAUGHT:  # anew from where it came, or "before" would be the last lesson
-        base = _ui.model(choice).about["base"]
+    mine = _session.state()
+    names = _models.answering_models()
+    if choice == _models.TAUGHT:  # anew from where it came, or "before" would be the last lesson
+        base = _models.model(choice).about["base"]
         choice = base if base in names else "default"
     missing = teach.FEWEST - len(own.labels)
     if missing > 0:
@@ -83,7 +83,7 @@ def _train(own, choice: str) -> None:
                         icon=":material/school:",
                         disabled=missing > 0 or mine.teaching is not None)  # fmt: skip
     if pressed:
-        model, data = _ui.model(choice), _ui.data()
+        model, data = _models.model(choice), _shared.data()
         seed = np.random.default_rng(len(own.labels))
         mine.teaching = _work.Job(lambda report: teach.teach(model, own, data, seed, report))
         mine.base = choice
@@ -91,11 +91,11 @@ def _train(own, choice: str) -> None:
         copy, _ = mine.teaching.result
         mine.teaching = None
         copy.about["base"] = mine.base
-        _ui.lessons().keep(copy)
-        mine.model = _ui.TAUGHT
+        _models.lessons().keep(copy)
+        mine.model = _models.TAUGHT
         st.rerun()
-    if _ui.lessons().stamp():
-        _report(_ui.model(_ui.TAUGHT).about["taught"], len(own.labels))
+    if _models.lessons().stamp():
+        _report(_models.model(_models.TAUGHT).about["taught"], len(own.labels))
 
 
 def _report(found: dict[str, int], drawings: int) -> None:
@@ -122,7 +122,7 @@ def _report(found: dict[str, int], drawings: int) -> None:
 
 
 def _take_away(own) -> None:
-    lessons = _ui.lessons()
+    lessons = _models.lessons()
     with st.container(horizontal=True):
         if lessons.stamp():
             st.download_button("The taught model", lessons.model_file, "my-hand-model.npz",

@@ -7,7 +7,7 @@ import streamlit as st
 
 from mnist_core import pixels
 from mnist_core.dataset import Mnist
-from pages import _filters, _ui, _widgets
+from pages import _filters, _session, _shared, _ui, _widgets
 
 FIRST = 10
 SIDE = 28
@@ -36,14 +36,14 @@ def section(data: Mnist) -> None:
 
 
 def _arrays() -> dict[str, np.ndarray]:
-    data = _ui.data()
+    data = _shared.data()
     return {"train_images": data.train.images, "train_labels": data.train.labels,
             "test_images": data.test.images, "test_labels": data.test.labels}  # fmt: skip
 
 
 def _table() -> None:
     """Shapes, dtypes, ranges and sizes of the four arrays."""
-    facts = _ui.per_source(_ui.data().source, "facts",
+    facts = _shared.per_source(_shared.data().source, "facts",
                            lambda: [pixels.facts(*item) for item in _arrays().items()])  # fmt: skip
     st.dataframe(
         [
@@ -81,14 +81,14 @@ def _first(split: str, part) -> None:
 
 def _index(n: int) -> int:
     """Which image; the one that the browser has picked, and the other way round."""
-    mine = _ui.state()
+    mine = _session.state()
     if mine.picked is None or not 0 <= mine.picked < n:
         asked = _ui.image_from_url() if mine.picked is None else 0
         mine.picked = min(FIRST_SLICED if asked is None else asked, n - 1)
-    _ui.set_widget("index", mine.picked)
+    _session.set_widget("index", mine.picked)
 
     def pick() -> None:
-        mine.picked = int(_ui.widget("index"))
+        mine.picked = int(_session.widget("index"))
 
     st.number_input("Index of the image", 0, n - 1, key="index", on_change=pick, width=220)
     _ui.image_to_url(mine.picked)

@@ -7,7 +7,7 @@ import streamlit as st
 
 from mnist_core import drawing, shapes, why
 from mnist_core.pixel_charts import signed_map
-from pages import _chart, _ui, _widgets
+from pages import _chart, _models, _session, _shared, _widgets
 
 TITLES = {"resize": "Raw resize", "ink": "Ink on black", "crop": "Crop", "box": "20 × 20 box",
           "mass": "Centre of mass", "deslant": "Deslant", "pen": "Stroke"}  # fmt: skip
@@ -18,15 +18,16 @@ NEAREST = 10
 def show(image: np.ndarray, picture: np.ndarray, ink: str, choice: str) -> None:
     """The explanation of one answer. `image` uint8 (28, 28) is what was answered, `picture` and
     `ink` what it came from."""
-    mine = _ui.state()
+    mine = _session.state()
     # An empty canvas takes the expander away; with the next drawing it is as it was.
-    opened = st.expander("Why did it misread me?", icon=":material/troubleshoot:",
-                         key=_ui.seed_widget("why", mine.explained), on_change="rerun")  # fmt: skip
+    key = _session.seed_widget("why", mine.explained)
+    opened = st.expander("Why did it misread me?", icon=":material/troubleshoot:", key=key,
+                         on_change="rerun")  # fmt: skip
     mine.explained = bool(opened.open)
     if not opened.open:
         return
     with opened:
-        network = _ui.model(choice).network
+        network = _models.model(choice).network
         p = network.predict(image[None])[0]
         _steps(picture, ink, network)
         likeness, alike = st.columns(2, gap="large")
@@ -42,8 +43,8 @@ def _steps(picture: np.ndarray, ink: str, network) -> None:
     st.caption("What the model would see and say after each step. Switch one off, and those after "
                "it go on without it. The first five are what MNIST's makers did; the last two "
                "are extra.")  # fmt: skip
-    on = [name for name in why.STEPS if _ui.widget(f"step_{name}") is not False
-          and (name in why.MNISTS_OWN or _ui.widget(f"step_{name}"))]  # fmt: skip
+    on = [name for name in why.STEPS if _session.widget(f"step_{name}") is not False
+          and (name in why.MNISTS_OWN or _session.widget(f"step_{name}"))]  # fmt: skip
     try:
         shown = why.steps(picture, ink, on)
     except drawing.EmptyDrawing as error:
@@ -75,8 +76,8 @@ def _percentiles(image: np.ndarray, said: int) -> None:
     # Keyed by the answer, so that a new drawing is compared with its own class again.
     label = st.segmented_control("Compared with the images of", range(10), default=said, wrap=True,
                                  required=True, key=f"class_for_{said}")  # fmt: skip
-    members = _ui.data().train.labels == label
-    mine, all_of = shapes.measures(image[None]), _ui.measures("train")
+    members = _shared.data().train.labels == label
+    mine, all_of = shapes.measures(image[None]), _shared.measures("train")
     rows = "".join(_row(name, float(mine[name][0]), all_of[name][members]) for name in COMPARED)
     st.html(f"{_ROWS}<div class='places' id='percentiles'>{rows}</div>")
     st.caption(f"Where yours lies among {int(members.sum()):,} training images of a {label}: the "
@@ -122,7 +123,7 @@ _ROWS = f"""<style>
 
 def _nearest(image: np.ndarray) -> None:
     st.subheader("The nearest training images", anchor=False)
-    train = _ui.data().train
+    train = _shared.data().train
     found, distances = why.nearest(train.images, image, NEAREST)
     labels = train.labels[found]
     _widgets.digit_grid(train.images[found], labels, found, None, "nearest")

@@ -4,7 +4,7 @@ import importlib
 
 import streamlit as st
 
-from pages import _filters, _ui
+from pages import _filters, _shared, _ui
 
 # section -> the module that draws it, imported when it is first asked for: the grid of digits must
 # not wait for what draws the charts.
@@ -24,6 +24,6 @@ section = st.segmented_control(
 )  # fmt: skip
 draw = importlib.import_module(f"pages.{SECTIONS[section]}").section
 if section not in FILTERED:
-    draw(_ui.data())
+    draw(_shared.data())
 elif found := _filters.show():
-    draw(_ui.data(), found)
+    draw(_shared.data(), found)

@@ -5,19 +5,19 @@ import streamlit as st
 from streamlit_drawable_canvas import st_canvas
 
 from mnist_core import drawing
-from pages import _photo, _teach, _ui, _why, _widgets
+from pages import _models, _photo, _session, _shared, _teach, _ui, _why, _widgets
 
 SIDE = 336
 COLORS = {"White on black": ("#FFFFFF", "#000000"), "Black on white": ("#000000", "#FFFFFF")}
 
 _ui.page()
-mine = _ui.state()
+mine = _session.state()
 
 
 def canvas(ink: str, background: str, width: int) -> None:
     """The canvas. What is drawn is kept in the session, so that it survives a visit elsewhere."""
     key = f"canvas_{mine.canvas}"
-    if _ui.widget(key) is None:  # a canvas that is new on the page starts from the kept drawing
+    if _session.widget(key) is None:  # new on the page: it starts from the kept drawing
         mine.canvas_start = recoloured(mine.drawing, ink)
     result = st_canvas(
         stroke_width=width, stroke_color=ink, background_color=background, height=SIDE, width=SIDE,
@@ -74,7 +74,7 @@ def seen() -> np.ndarray | None:
 
 def sent() -> np.ndarray:
     """The image that the dataset page sent, one of several if there are more."""
-    images, labels = zip(*map(_ui.image, mine.sent), strict=True)
+    images, labels = zip(*map(_shared.image, mine.sent), strict=True)
     places = range(len(images))
     mine.sent_at = min(mine.sent_at, len(images) - 1)
     if len(images) > 1:
@@ -93,7 +93,7 @@ def sent() -> np.ndarray:
 
 def answer(image: np.ndarray, choice: str) -> None:
     """The label, the ten probabilities, and the image that they are about."""
-    p = _ui.model(choice).network.predict(image[None])[0]
+    p = _models.model(choice).network.predict(image[None])[0]
     best, second = np.argsort(-p)[:2]
     label, picture = st.columns([3, 2], vertical_alignment="center")
     sure = "almost certainly" if p[best] > 0.99 else "probably" if p[best] > 0.7 else "perhaps"
@@ -150,7 +150,7 @@ def asked(from_photo: bool) -> tuple[np.ndarray | None, np.ndarray | None, str]:
     if from_photo:
         image = _photo.image()
         return image, None if image is None else _photo.cut(), _photo.ink()
-    dark = _ui.widget("pen_ink") == "Black on white"
+    dark = _session.widget("pen_ink") == "Black on white"
     picture = mine.pictures.get(len(strokes()))
     raw = 255 - picture if dark and picture is not None else picture
     return seen(), raw, "dark" if dark else "light"
@@ -171,7 +171,7 @@ with left:
             if photographed:
                 _photo.choose()
 with right:
-    models = _ui.answering_models()
+    models = _models.answering_models()
     if mine.model not in models:
         mine.model = "default"
     mine.model = st.selectbox("Who answers", list(models), list(models).index(mine.model),

@@ -4,10 +4,10 @@ import numpy as np
 import streamlit as st
 
 from mnist_core import models
-from pages import _ui, _widgets
+from pages import _session, _shared, _ui, _widgets
 
 _ui.page()
-data = _ui.data()
+data = _shared.data()
 about = models.default().about
 
 words, digits = st.columns([3, 2], gap="large", vertical_alignment="center")
@@ -20,7 +20,7 @@ with words:
     )
 with digits:
     # Three digits a visitor has not seen: the visitor's name decides, so a rerun keeps them.
-    rng = np.random.default_rng(list(_ui.visitor().encode()))
+    rng = np.random.default_rng(list(_session.visitor().encode()))
     chosen = rng.choice(len(data.test.labels), 3, replace=False)
     images = "".join(
         _widgets.digit(data.test.images[i], "30%", f"a handwritten {data.test.labels[i]}")

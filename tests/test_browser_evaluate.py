@@ -36,7 +36,8 @@ def test_a_click_on_a_cell_shows_exactly_its_images(go, mnist, confused, how):
 
 
 def titles(page):
-    return {tile.get_attribute("title") for tile in page.locator(TILES).all()}
+    # In one go: between two questions to the browser the grid may be drawn anew.
+    return set(page.locator(TILES).evaluate_all("tiles => tiles.map(tile => tile.title)"))
 
 
 def test_an_image_goes_inside_then_to_the_dataset_then_to_the_canvas(go):

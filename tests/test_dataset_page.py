@@ -24,7 +24,7 @@ from test_pages import (  # noqa: F401
 )
 
 from mnist_core import dataset, files, models, shapes
-from pages import _basket, _columns, _ui, _work
+from pages import _basket, _columns, _models, _session, _shared, _work
 
 
 def shown(app) -> tuple[int, int]:
@@ -120,7 +120,7 @@ def doubts(tiny, monkeypatch):
     for i, row in enumerate(doubted):
         said[row], said[row, (labels[row] + 1) % 10] = 0.0, 0.99 - i / 100
     done = SimpleNamespace(state="done", share=1.0, result=lambda: {"probabilities": said})
-    monkeypatch.setattr(_ui, "computed", lambda task: {"suspects": done}[task])
+    monkeypatch.setattr(_shared, "computed", lambda task: {"suspects": done}[task])
     return {"train": [5, 17], "test": [3, 9]}
 
 
@@ -232,9 +232,9 @@ def test_the_table_holds_every_measure_of_the_images_found(visit, tiny):
 def _as_on_the_page(app):
     """The session that the page's functions read, outside a script run."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_ui, "_state", lambda: app.session_state["lab"])
-        patch.setattr(_ui, "widget", lambda key: None)
-        patch.setattr(_ui, "asked_models", lambda: {"default": "Default"})
+        patch.setattr(_session, "state", lambda: app.session_state["lab"])
+        patch.setattr(_session, "widget", lambda key: None)
+        patch.setattr(_models, "asked_models", lambda: {"default": "Default"})
         yield
 
 
@@ -438,7 +438,7 @@ def test_a_page_that_waits_shows_how_far_it_is(visit, monkeypatch):
         share = 0.25
         done = staticmethod(lambda seconds=0: False)
 
-    monkeypatch.setattr(_ui, "answers", lambda choice, split: Slow())
+    monkeypatch.setattr(_models, "answers", lambda choice, split: Slow())
     app = visit("dataset", sort="Confidence of the model")
     (bar,) = app.get("progress")
     assert bar.proto.value == 25 and "all training images" in bar.proto.text

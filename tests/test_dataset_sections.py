@@ -10,7 +10,7 @@ from test_pages import desk, fresh, open_page, runs, text, use, visit  # noqa: F
 from test_uploads import npz, packed, pictures
 
 from mnist_core import background, own, projections, suspects
-from pages import _own, _scatter, _ui
+from pages import _own, _scatter, _shared
 
 
 class Ready:
@@ -41,7 +41,7 @@ def arrays(tiny):
 @pytest.fixture
 def jobs(arrays, monkeypatch):
     found = {task: Ready(values) for task, values in arrays.items()}
-    monkeypatch.setattr(_ui, "computed", found.get)
+    monkeypatch.setattr(_shared, "computed", found.get)
     return found
 
 
@@ -165,7 +165,7 @@ def mine(visit, jobs, clicks, mnist, monkeypatch, tmp_path):
     content = npz(x=mnist.test.images[:60], y=mnist.test.labels[:60])
     kept = own.keep("ada", [("mine.npz", content)])
     app = visit("dataset", section="Your own")
-    monkeypatch.setattr(_ui, "computed", lambda task: Busy())
+    monkeypatch.setattr(_shared, "computed", lambda task: Busy())
     app.button(key="own_use_0").click().run()
     assert not app.exception
     return app, kept
@@ -207,7 +207,7 @@ def test_expired_data_give_way_to_mnist_with_a_sentence(mine):
 def test_an_upload_is_checked_then_used(visit, jobs, clicks, mnist, monkeypatch, tmp_path):
     monkeypatch.setenv("MNIST_LAB_HOME", str(tmp_path))
     app = visit("dataset", section="Your own")
-    monkeypatch.setattr(_ui, "computed", lambda task: Busy())
+    monkeypatch.setattr(_shared, "computed", lambda task: Busy())
     good = packed(pictures(mnist.test.images[:40], mnist.test.labels[:40]))
     app.file_uploader(key="own_files").set_value([("a.zip", b"PK\3\4 no", "application/zip")]).run()
     app.button(key="own_use").click().run()

@@ -22,7 +22,7 @@ from test_pages import (  # noqa: F401
 from test_photos import page, photo, sure
 
 from mnist_core import dataset, models, teach
-from pages import _ui
+from pages import _models, _session
 
 
 def opened(app, name):
@@ -153,12 +153,12 @@ def test_lessons_are_collected_and_a_copy_is_taught(visit, tiny, monkeypatch):
     while app.session_state["lab"].teaching:
         app.run()
     assert not app.exception
-    lessons = _ui.teach.Lessons(dataset.home(), "ada")
+    lessons = teach.Lessons(dataset.home(), "ada")
     found = lessons.model().about["taught"]
     held = {m.label: m.value for m in app.metric}["Your held-out drawings"]
     assert held == f"{found['own_after']} of 1 right"
     assert f"lost {found['lost']} and won {found['won']}" in text(app)
-    assert app.selectbox[0].value == _ui.TAUGHT
+    assert app.selectbox[0].value == _models.TAUGHT
     app = draw_on_present(app, surest(tiny, 3))
     assert answer(app) is not None
     app.button(key="reset_lessons").click().run()
@@ -180,7 +180,7 @@ def test_nobody_else_sees_what_was_taught(visit, tiny, monkeypatch):
                               {"test_accuracy": 0.5, "taught": {}, "base": "default"}))  # fmt: skip
     try:
         assert len(visit("draw").selectbox[0].options) == 2
-        monkeypatch.setattr(_ui, "visitor", lambda: "bob")
+        monkeypatch.setattr(_session, "visitor", lambda: "bob")
         assert len(visit("draw").selectbox[0].options) == 1
     finally:
         lessons.reset()

@@ -12,7 +12,7 @@ from mnist_core import evaluation, events, explain, models, network, snapshots
 from mnist_core.choices import Conv
 from mnist_core.network import Network
 from mnist_core.spec import Layer, RunSpec
-from pages import _ui
+from pages import _session
 
 SECTIONS = ["Scores", "Confusion", "Mistakes", "Calibration", "Inside", "Damage",
             "Time machine"]  # fmt: skip
@@ -162,7 +162,7 @@ def test_choosing_a_model_writes_the_link_and_is_remembered(visit, trained):
 
 def test_somebody_elses_run_can_be_looked_at_by_its_link(visit, trained, runs, monkeypatch):
     run = trained()
-    monkeypatch.setattr(_ui, "visitor", lambda: "bob")
+    monkeypatch.setattr(_session, "visitor", lambda: "bob")
     app = open_page("evaluate", run=run)
     assert app.selectbox(key="examined_model").value == run
 

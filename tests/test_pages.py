@@ -22,7 +22,7 @@ from mnist_core.network import Network, weight_shapes
 from mnist_core.runs import Runs
 from mnist_core.service import Service
 from mnist_core.spec import OPTIMIZERS, Layer, RunSpec
-from pages import _ui
+from pages import _session, _shared, _ui
 
 ROOT = Path(__file__).resolve().parent.parent
 STEMS = tuple(_ui.PAGES)
@@ -75,14 +75,14 @@ def fresh():
 def runs(tmp_path, monkeypatch):
     """The store that the pages read."""
     store = Runs(tmp_path / "runs")
-    monkeypatch.setattr(_ui, "runs", lambda: store)
+    monkeypatch.setattr(_shared, "runs", lambda: store)
     return store
 
 
 @pytest.fixture
 def desk(runs, monkeypatch):
     desk = Desk(runs)
-    monkeypatch.setattr(_ui, "service", lambda: desk)
+    monkeypatch.setattr(_shared, "service", lambda: desk)
     return desk
 
 
@@ -96,7 +96,7 @@ def use(monkeypatch):
 def visit(desk, tiny, use, monkeypatch):
     """A function that opens a page in a new session of one visitor, "ada", on tiny data."""
     use(tiny)
-    monkeypatch.setattr(_ui, "visitor", lambda: "ada")
+    monkeypatch.setattr(_session, "visitor", lambda: "ada")
     return open_page
 
 
@@ -142,9 +142,9 @@ def test_no_page_needs_tensorflow(tmp_path, tiny):
     code = f"""
 import sys
 import pytest
-from test_pages import Desk, Runs, STEMS, _ui, open_page
+from test_pages import Desk, Runs, STEMS, _shared, open_page
 desk = Desk(Runs({str(tmp_path)!r}))
-_ui.runs, _ui.service = lambda: desk.runs, lambda: desk
+_shared.runs, _shared.service = lambda: desk.runs, lambda: desk
 for stem in STEMS:
     open_page(stem)
     if stem == "dataset":  # the first digits do not wait for what draws the charts

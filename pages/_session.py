@@ -1,0 +1,130 @@
+"""One visitor's session: what it remembers, its widgets, and who the visitor is.
+
+The only owner of `st.session_state`: a page asks here, so that a choice has one name and one home.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from streamlit.errors import StreamlitAPIException
+
+from mnist_core import drawing
+from mnist_core.spec import RunSpec
+from pages._work import Job
+
+VISITOR_COOKIE = "mnist_lab_visitor"
+
+
+@dataclass
+class State:
+    """All that one visitor's session remembers."""
+
+    visitor: str = ""
+    routed: bool = False
+    source: str = "auto"
+    spec: RunSpec | None = None
+    run: str | None = None
+    picked: int | None = None
+    basket: list[tuple[str, int]] = field(default_factory=list)
+    asked: str = ""
+    opening: int | None = None
+    selection: tuple[str, tuple[int, ...]] | None = None  # split, indices
+    sent: list[tuple[str, int]] = field(default_factory=list)
+    sent_at: int = 0
+    model: str = "default"
+    drawing: dict[str, Any] | None = None
+    pictures: dict[int, np.ndarray] = field(default_factory=dict, repr=False)
+    canvas: int = 0
+    canvas_start: dict[str, Any] | None = None
+    # uint8 (28, 28), set by any page: the draw page answers this image instead of the canvas
+    template: np.ndarray | None = field(default=None, repr=False)
+    photo: np.ndarray | None = field(default=None, repr=False)
+    photo_fault: str = ""
+    found: list[drawing.Digit] = field(default_factory=list, repr=False)
+    found_at: int = 0
+    read: np.ndarray | None = field(default=None, repr=False)  # what was last drawn or chosen
+    teaching: Job | None = field(default=None, repr=False)
+    base: str = "default"
+    examined: int | None = None
+    sections: dict[str, str] = field(default_factory=dict)
+    explained: bool = False
+    seen: str = ""
+    paused: bool = False
+    draw: int = 0
+    near: int | None = None  # the point of the map whose neighbours are shown
+    suspect: tuple[str, int] | None = None
+    # (source, split, index) -> what the visitor says of a label: a digit, "right" or "unclear"
+    verdicts: dict[tuple[str, str, int], str] = field(default_factory=dict, repr=False)
+    notice: str = ""
+
+
+def state() -> State:
+    """The visitor's session."""
+    # A new session is a new State; Streamlit may reload this file, so the class is not compared.
+    if "lab" not in st.session_state:
+        st.session_state["lab"] = State()
+    return st.session_state["lab"]
+
+
+def seed_widget(key: str, value: Any) -> str:
+    """Give a widget its value if this page visit has not yet; returns `key` for the widget call."""
+    if key not in st.session_state:
+        st.session_state[key] = value
+    return key
+
+
+def set_widget(key: str, value: Any) -> None:
+    """Change a widget's value: in callbacks, or before the widget is drawn."""
+    st.session_state[key] = value
+
+
+def widget(key: str) -> Any:
+    """The present value of a widget, None if it has not been drawn."""
+    return st.session_state.get(key)
+
+
+def redraw() -> None:
+    """Draw the fragment anew that this is called in; all of the page, if all of it is being drawn
+    at the moment, as after a click that came during a slow run."""
+    try:
+        st.rerun(scope="fragment")
+    except StreamlitAPIException:
+        st.rerun()
+
+
+def drop_widgets(prefix: str) -> None:
+    """Forget the values of all widgets whose key starts with `prefix`."""
+    for key in [k for k in st.session_state if isinstance(k, str) and k.startswith(prefix)]:
+        del st.session_state[key]
+
+
+def visitor() -> str:
+    """An unguessable name for this browser, kept in a cookie so that a reload keeps its runs."""
+    mine = state()
+    if not mine.visitor:
+        cookie = st.context.cookies.get(VISITOR_COOKIE, "")
+        mine.visitor = cookie if len(cookie) == 22 else secrets.token_urlsafe(16)
+    return mine.visitor
+
+
+def remember_visitor() -> None:
+    """Keep the visitor's name in the browser."""
+    if st.context.cookies.get(VISITOR_COOKIE) == visitor():
+        return
+    year = 365 * 24 * 3600
+    st.html(
+        f"<script>document.cookie = '{VISITOR_COOKIE}={visitor()}; path=/; max-age={year}; "
+        "samesite=lax'</script>",
+        unsafe_allow_javascript=True,
+    )
+
+
+def forget_images() -> None:
+    """Nothing is picked, collected, selected or sent: the data has changed."""
+    mine = state()
+    mine.picked, mine.basket, mine.selection, mine.sent = None, [], None, []
