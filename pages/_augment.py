@@ -10,7 +10,7 @@ import streamlit as st
 
 from mnist_core import augment
 from mnist_core.spec import AUGMENTATIONS, LIMITS, Augment
-from pages import _design, _session, _shared, _widgets
+from pages import _design, _html, _session, _shared
 
 STEPS = {"shift": 0.5, "rotation": 1.0, "zoom": 0.05, "shear": 1.0, "elastic": 0.1, "pen": 0.05}
 LABELS = (6, 9, 1, 7, 4, 8)  # 6 and 9, 1 and 7 are what too much rotation or shear mixes up
@@ -67,9 +67,9 @@ def draw_again() -> None:
 
 def grid(originals: np.ndarray, distorted: np.ndarray, labels: np.ndarray) -> str:
     """A row of digits as they are, then rows of the same ones distorted."""
-    rows = [_widgets.digit(image, "100%", f"a {label} as it is")
+    rows = [_html.digit(image, "100%", f"a {label} as it is")
             for image, label in zip(originals, labels, strict=True)]  # fmt: skip
-    rows += [_widgets.digit(image, "100%", f"a {label} distorted")
+    rows += [_html.digit(image, "100%", f"a {label} distorted")
              for image, label in zip(distorted, np.tile(labels, DRAWS), strict=True)]  # fmt: skip
     top, below = "".join(rows[: len(labels)]), "".join(rows[len(labels) :])
     return f"""<style>

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from pages import _session, _shared, _ui, _widgets
+from pages import _html, _session, _shared, _ui
 
 MOST = 50
 Picked = tuple[str, int]  # split, index
@@ -48,7 +48,7 @@ def show() -> None:
         st.markdown(f"**Basket** · {len(mine.basket)} of at most {MOST}")
         images, labels = contents(mine.basket)
         tiles = "".join(
-            f'<figure>{_widgets.digit(image, "100%", f"a handwritten {label}")}'
+            f'<figure>{_html.digit(image, "100%", f"a handwritten {label}")}'
             f"<figcaption>{label} <small>{split} {index}</small></figcaption></figure>"
             for image, label, (split, index) in zip(images, labels, mine.basket, strict=True)
         )
@@ -78,7 +78,7 @@ def contents(basket: list[Picked]) -> tuple[np.ndarray, np.ndarray]:
 
 def sheet(basket: list[Picked]) -> bytes:
     """The images in rows of ten, each pixel four wide, as a PNG file."""
-    picture = Image.fromarray(_widgets.sprite(contents(basket)[0], min(10, len(basket))))
+    picture = Image.fromarray(_html.sprite(contents(basket)[0], min(10, len(basket))))
     large = picture.resize((4 * picture.width, 4 * picture.height), Image.Resampling.NEAREST)
     buffer = io.BytesIO()
     large.save(buffer, "PNG")

@@ -7,7 +7,7 @@ import streamlit as st
 
 from mnist_core import shapes
 from mnist_core.dataset import Mnist
-from pages import _basket, _columns, _models, _session, _shared, _ui, _widgets
+from pages import _basket, _columns, _html, _models, _session, _shared, _ui, _widgets
 from pages._filters import Found
 
 PER_PAGE = 100
@@ -31,7 +31,7 @@ def section(data: Mnist, found: Found) -> None:
     _basket.show()
     with st.expander("This digit as a matrix of 28 × 28 numbers", expanded=True):
         image = getattr(data, found.split).images[found.indices[place]]
-        st.html(_widgets.numbers(image))
+        st.html(_html.numbers(image))
         st.caption("0 is black, 255 is white. This is all that a network gets to see.")
 
 
@@ -87,7 +87,7 @@ def _digit(found: Found, place: int) -> None:
     part = getattr(_shared.data(), found.split)
     image, label = part.images[index], part.labels[index]
     st.subheader(f"Index {index:,}, label {label}", anchor=False)
-    st.html(_widgets.digit(image, "min(100%, 22rem)", f"a handwritten {label}"))
+    st.html(_html.digit(image, "min(100%, 22rem)", f"a handwritten {label}"))
     with st.container(horizontal=True, gap="small"):
         _step("before", "The image before", found.indices, place - 1)
         _step("after", "The next image", found.indices, place + 1)
@@ -117,5 +117,5 @@ def _reading(image: np.ndarray, label: int) -> str:
     p = _models.model(choice).network.predict(image[None])[0]
     best = int(p.argmax())
     verdict = "rightly" if best == label else f"but its label is {label}"
-    return (f"{_models.asked_models()[choice]} reads a {best} ({_widgets.percent(p[best])}), "
+    return (f"{_models.asked_models()[choice]} reads a {best} ({_html.percent(p[best])}), "
             f"{verdict}.")  # fmt: skip

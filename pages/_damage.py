@@ -7,7 +7,7 @@ import streamlit as st
 
 from mnist_core import evaluation, explain
 from mnist_core.explain import Damage
-from pages import _session, _subject, _widgets
+from pages import _html, _session, _subject
 from pages._subject import Subject
 
 CONTROLS = "damage."
@@ -67,8 +67,8 @@ def _one(who: Subject, index: int, hurt: Damage) -> None:
     st.subheader(f"Label {label}: {change}", anchor=False)
     picture, bars = st.columns([2, 3], vertical_alignment="center")
     seen = explain.disturbed(image[None], hurt)[0]
-    picture.html(_widgets.digit(seen, "min(100%, 14rem)", "what the model is shown"))
-    bars.html(_widgets.probabilities(p))
+    picture.html(_html.digit(seen, "min(100%, 14rem)", "what the model is shown"))
+    bars.html(_html.probabilities(p))
 
 
 def _measured(who: Subject, hurt: Damage) -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from mnist_core import evaluation, explain, score_charts
 from mnist_core.network import Network
-from pages import _chart, _models, _session, _ui, _widgets, _work
+from pages import _chart, _html, _models, _session, _ui, _widgets, _work
 from pages._subject import Subject
 
 DENSE_IMAGES, CONVOLVED_IMAGES = 2000, 400  # test images that every frame reads
@@ -74,11 +74,11 @@ def _drawing(network: Network, title: str, last: Network) -> None:
         _ui.link("draw", "Draw a digit")
         return
     picture, bars = st.columns([2, 3], vertical_alignment="center")
-    picture.html(_widgets.digit(image, "min(100%, 8rem)", "your drawing"))
+    picture.html(_html.digit(image, "min(100%, 8rem)", "your drawing"))
     p = network.predict(image[None])[0]
-    bars.html(_widgets.probabilities(p))
+    bars.html(_html.probabilities(p))
     end = int(last.predict(image[None])[0].argmax())
-    st.caption(f"{title} your drawing is read as a {p.argmax()} ({_widgets.percent(p.max())}); "
+    st.caption(f"{title} your drawing is read as a {p.argmax()} ({_html.percent(p.max())}); "
                f"in the end as a {end}.")  # fmt: skip
 
 
@@ -87,7 +87,7 @@ def _filters(frames: list[_models.Frame], at: int) -> None:
     final = explain.filters(frames[-1].network)[:FILTERS]
     most = float(np.percentile(np.abs(final), 99.5)) or 1.0  # one scale for the whole film
     st.markdown(f"**The first {len(kernels)} filters of the first layer**")
-    st.html(_widgets.signed_pictures(np.clip(kernels / most, -1, 1), 8))
+    st.html(_html.signed_pictures(np.clip(kernels / most, -1, 1), 8))
     change = np.linalg.norm(kernels - explain.filters(frames[0].network)[:FILTERS])
     start = np.linalg.norm(explain.filters(frames[0].network)[:FILTERS]) or 1.0
     st.caption(f"Blue answers to ink, orange to its absence. They have moved {change / start:.2f} "

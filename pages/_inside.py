@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from mnist_core import explain, score_charts
-from pages import _chart, _models, _session, _subject, _ui, _widgets
+from pages import _chart, _html, _models, _session, _subject, _ui, _widgets
 from pages._subject import Subject
 
 MOST_FILTERS = 100
@@ -18,7 +18,7 @@ def inside(who: Subject) -> None:
     """One image on its way through the model."""
     index = _subject.choose_image(who)
     _subject.one_image(who, index)
-    view = _subject.choose("view", list(VIEWS), "View")
+    view = _ui.choose("view", list(VIEWS), "View")
     VIEWS[view](who, index)
 
 
@@ -45,7 +45,7 @@ def _maps(step: explain.Step) -> None:
 
 
 def _pictures(values: np.ndarray, most: float, columns: int) -> None:
-    st.html(_widgets.signed_pictures(values / most, columns))
+    st.html(_html.signed_pictures(values / most, columns))
 
 
 def weights(who: Subject, index: int) -> None:

@@ -9,7 +9,7 @@ from mnist_core import map_charts, projections
 from mnist_core.charts import Chart
 from mnist_core.dataset import Mnist
 from mnist_core.projections import Pca
-from pages import _chart, _computed, _scatter, _session, _shared, _widgets
+from pages import _chart, _computed, _html, _scatter, _session, _shared, _widgets
 
 SPLIT = "train"
 NEAR = 10
@@ -126,7 +126,7 @@ def _neighbours(data: Mnist) -> None:
     near, far = _shared.per_source(data.source, f"near.{index}",
                                lambda: projections.neighbours(images, index, NEAR))  # fmt: skip
     st.markdown(f"**Nearest to `train_images[{index}]`**, a {labels[index]}")
-    st.html(_widgets.digit(images[index], "min(50%, 9rem)", f"a handwritten {labels[index]}"))
+    st.html(_html.digit(images[index], "min(50%, 9rem)", f"a handwritten {labels[index]}"))
     clicked = _widgets.digit_grid(images[near], labels[near], near, None, "near")
     if clicked is not None:
         mine.near = clicked
@@ -173,7 +173,7 @@ def _components(data: Mnist, found: Pca) -> None:
 
 def _patterns(patterns: list[np.ndarray], explained: np.ndarray) -> str:
     cells = "".join(
-        f'<figure style="margin:0"><img class="digit" src="{_widgets.png(map_charts.diverging(p))}"'
+        f'<figure style="margin:0"><img class="digit" src="{_html.png(map_charts.diverging(p))}"'
         f' alt="component {i}" style="width:100%;aspect-ratio:1"><figcaption '
         f'style="font-size:.75rem;opacity:.75">{i} · {explained[i - 1]:.1%}</figcaption></figure>'
         for i, p in enumerate(patterns, 1)
@@ -212,11 +212,11 @@ def _counts(most: int) -> list[int]:
 
 def _side_by_side(image: np.ndarray, rebuilt: np.ndarray) -> str:
     gray = np.clip(np.round(rebuilt), 0, 255).astype(np.uint8)
-    missing = _widgets.png(map_charts.diverging(image - rebuilt, 255))
+    missing = _html.png(map_charts.diverging(image - rebuilt, 255))
     return (
         '<div style="display:flex;gap:4%">'
-        + _widgets.digit(image, "30%", "the original")
-        + _widgets.digit(gray, "30%", "the rebuilt digit")
+        + _html.digit(image, "30%", "the original")
+        + _html.digit(gray, "30%", "the rebuilt digit")
         + f'<img class="digit" src="{missing}" alt="the difference" '
         'style="width:30%;aspect-ratio:1;border-radius:4px"></div>'
     )

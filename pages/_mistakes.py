@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from mnist_core import evaluation, score_charts, tables
-from pages import _session, _subject, _widgets
+from pages import _html, _session, _subject, _widgets
 from pages._subject import Subject
 
 DIGITS = [str(digit) for digit in range(10)]
@@ -84,7 +84,7 @@ def mistakes(who: Subject) -> None:
     surest = found[0]
     st.caption(
         f"{len(found):,} misread, the surest first: a {who.test.labels[surest]} was read as "
-        f"{who.predicted[surest]} with {_widgets.percent(who.probabilities[surest].max())}. In the "
+        f"{who.predicted[surest]} with {_html.percent(who.probabilities[surest].max())}. In the "
         "corner: true digit → answer."
     )
     _subject.gallery(who, found, "mistakes")

@@ -7,7 +7,7 @@ import streamlit as st
 from PIL import Image, ImageDraw
 
 from mnist_core import drawing
-from pages import _models, _session, _widgets
+from pages import _html, _models, _session, _widgets
 
 INKS = {"Find out": "auto", "Dark on light": "dark", "Light on dark": "light"}
 MARGIN = 0.15  # of a digit's size, around the cut that the steps start from
@@ -76,7 +76,7 @@ def _boxed(picture: np.ndarray, boxes: list[tuple[int, ...]], chosen: int) -> Im
         room = 2 * width
         thick = 2 * width if at == chosen else width
         pen.rectangle([left - room, top - room, right + room, bottom + room],
-                      outline=_widgets.ACCENT, width=thick)  # fmt: skip
+                      outline=_html.ACCENT, width=thick)  # fmt: skip
     return image
 
 
@@ -110,7 +110,7 @@ def read_out(choice: str) -> None:
     st.html(f'<div class="quiet"><span>Read from left to right</span><div id="reading" '
             f'aria-live="polite" style="{look}">{words}</div></div>')  # fmt: skip
     clicked = _widgets.digit_grid(images, labels, range(len(labels)), mine.found_at, "found")
-    sure = ", ".join(f"{n}: {_widgets.percent(q)}" for n, q in zip(labels, p.max(axis=1)[:12],
+    sure = ", ".join(f"{n}: {_html.percent(q)}" for n, q in zip(labels, p.max(axis=1)[:12],
                                                                   strict=False))  # fmt: skip
     st.caption(f"How sure: {sure}{' …' if len(labels) > 12 else ''}. Choose one to see it below.")
     if clicked is not None and clicked != mine.found_at:

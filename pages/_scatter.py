@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from pages import _widgets
+from pages import _html
 
 COLUMNS = 60
 
@@ -287,8 +287,8 @@ def still(
         "split": split,
         "colors": list(colors),
         "columns": min(COLUMNS, max(1, math.isqrt(len(labels)))),
-        "sprite": _widgets.png(
-            _widgets.sprite(images, min(COLUMNS, max(1, math.isqrt(len(labels)))))
+        "sprite": _html.png(
+            _html.sprite(images, min(COLUMNS, max(1, math.isqrt(len(labels)))))
         ),
     }
 

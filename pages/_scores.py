@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from mnist_core import evaluation, score_charts
-from pages import _chart, _models, _shared, _subject, _ui, _widgets
+from pages import _chart, _html, _models, _shared, _subject, _ui
 from pages._subject import Subject
 
 TRENDS = ("ink", "slant", "thickness")
@@ -57,7 +57,7 @@ def _first_five(who: Subject) -> None:
     st.subheader(f"The first {n} test images", anchor=False)
     pictures = "".join(
         f'<figure style="margin:0;flex:1;max-width:8rem">'
-        f"{_widgets.digit(who.test.images[i], '100%', f'a handwritten {label}')}"
+        f"{_html.digit(who.test.images[i], '100%', f'a handwritten {label}')}"
         f'<figcaption class="quiet">predicted {said}<br>true {label}</figcaption></figure>'
         for i, (label, said) in enumerate(zip(who.test.labels[:n], who.predicted[:n], strict=True))
     )

@@ -11,7 +11,7 @@ import streamlit as st
 
 from mnist_core import evaluation, models
 from mnist_core.dataset import Split
-from pages import _models, _session, _shared, _ui, _widgets, _work
+from pages import _html, _models, _session, _shared, _ui, _widgets, _work
 
 PER_PAGE = 50
 SAMPLE = 2000  # test images that answer while a slider moves
@@ -55,25 +55,6 @@ def subject(choice: str, name: str) -> Subject | None:
 
 
 # ------------------------------------------------------------------ the choosers
-
-
-def choose(name: str, options: list[str], label: str) -> str:
-    """One of the options, the link's or the session's, kept in the URL under `name`. Not by a bound
-    widget, which a button in another fragment could not change, nor by a name that another page
-    binds."""
-    key = f"evaluate_{name}"
-    given = st.query_params.get(name, _session.state().sections.get(name))
-    _choose(name, given if given in options else options[0])
-    _session.set_widget(key, _session.state().sections[name])
-    return st.segmented_control(label, options, required=True, wrap=True, key=key,
-                                label_visibility="collapsed",
-                                on_change=lambda: _choose(name, _session.widget(key)))  # fmt: skip
-
-
-def _choose(name: str, option: str) -> None:
-    _session.state().sections[name] = option
-    if st.query_params.get(name) != option:
-        st.query_params[name] = option
 
 
 def choose_model() -> tuple[str, str]:
@@ -160,10 +141,10 @@ def one_image(who: Subject, index: int) -> None:
     verdict = f"read as {said}" if said != label else "read right"
     st.subheader(f"Label {label}, {verdict}", anchor=False)
     picture, bars = st.columns([2, 3], vertical_alignment="center")
-    picture.html(_widgets.digit(who.test.images[index], "min(100%, 14rem)",
+    picture.html(_html.digit(who.test.images[index], "min(100%, 14rem)",
                                 f"a handwritten {label}"))  # fmt: skip
-    bars.html(_widgets.probabilities(p))
-    st.caption(f"`test_images[{index}]` · {_widgets.percent(p[said])} sure")
+    bars.html(_html.probabilities(p))
+    st.caption(f"`test_images[{index}]` · {_html.percent(p[said])} sure")
     ways_on(who, index)
 
 
@@ -188,7 +169,7 @@ def ways_on(who: Subject, index: int) -> None:
 
 def _to_section(section: str, index: int) -> None:
     _ui.examine(index)
-    _choose("part", section)
+    _ui.keep_choice("part", section)
 
 
 def choose_image(who: Subject) -> int:

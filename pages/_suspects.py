@@ -9,7 +9,7 @@ from mnist_core import map_charts, suspects
 from mnist_core.charts import Chart
 from mnist_core.dataset import Mnist
 from mnist_core.suspects import Ranking
-from pages import _chart, _computed, _session, _widgets
+from pages import _chart, _computed, _html, _session, _widgets
 
 PER_PAGE = 60
 RIGHT, UNCLEAR = "right", "unclear"
@@ -101,7 +101,7 @@ def _one(data: Mnist, ranking: Ranking, row: int, places: list) -> None:
     predicted, margin = int(ranking.predicted[row]), float(ranking.margin[row])
     st.markdown(f"**`{split}_labels[{index}]` is {label}.** The model says {predicted}, "
                 f"with a margin of {margin:+.3f}.")  # fmt: skip
-    st.html(_widgets.digit(image, "min(100%, 15rem)", f"a digit labelled {label}"))
+    st.html(_html.digit(image, "min(100%, 15rem)", f"a digit labelled {label}"))
 
     def judge(said: str) -> None:
         mine.verdicts[data.source, split, index] = said

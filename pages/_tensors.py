@@ -7,7 +7,7 @@ import streamlit as st
 
 from mnist_core import pixels
 from mnist_core.dataset import Mnist
-from pages import _filters, _session, _shared, _ui, _widgets
+from pages import _filters, _html, _session, _shared, _ui
 
 FIRST = 10
 SIDE = 28
@@ -70,7 +70,7 @@ def _first(split: str, part) -> None:
             f">>> {split}_images[:{len(labels)}].shape\n{part.images[:FIRST].shape}")  # fmt: skip
     st.html(
         '<div style="display:grid;gap:6px;grid-template-columns:repeat(auto-fit,minmax(52px,1fr))">'
-        + "".join(_widgets.digit(image, "100%", f"a handwritten {label}")
+        + "".join(_html.digit(image, "100%", f"a handwritten {label}")
                   for image, label in zip(part.images[:FIRST], labels, strict=True))
         + "</div>"
     )  # fmt: skip
@@ -128,7 +128,7 @@ def _printed(array: np.ndarray) -> str:
 
 def _picture(part: np.ndarray, alt: str, size: str = "min(100%, 16rem)") -> str:
     height, width = part.shape
-    return (f'<img class="digit" src="{_widgets.png(np.ascontiguousarray(part))}" alt="{alt}" '
+    return (f'<img class="digit" src="{_html.png(np.ascontiguousarray(part))}" alt="{alt}" '
             f'style="width:{size};aspect-ratio:{width}/{height}">')  # fmt: skip
 
 
@@ -140,7 +140,7 @@ def _cut(image: np.ndarray, rows: tuple[int, int], columns: tuple[int, int]) -> 
     return (
         '<div style="position:relative;width:min(100%,16rem)">'
         f'{_picture(image, "the digit", "100%")}'
-        f'<div style="position:absolute;{box};outline:3px solid {_widgets.ACCENT}"></div></div>'
+        f'<div style="position:absolute;{box};outline:3px solid {_html.ACCENT}"></div></div>'
     )
 
 
@@ -207,5 +207,5 @@ _STYLE = f"""<style>
 .onehot b {{ display: block; font-weight: 400; opacity: .65; font-size: .85rem; }}
 .onehot span {{ display: block; padding: 6px 0; border-radius: 3px;
   background: color-mix(in srgb, currentColor 9%, transparent); }}
-.onehot span.one {{ background: {_widgets.ACCENT}; color: #fff; font-weight: 700; }}
+.onehot span.one {{ background: {_html.ACCENT}; color: #fff; font-weight: 700; }}
 </style>"""

@@ -124,6 +124,30 @@ def show_run(run: Run | None) -> None:
         st.query_params.pop("run", None)
 
 
+# ---------------------------------------------------------- section in the URL
+
+
+def choose(name: str, options: list[str], label: str) -> str:
+    """One of the options, the link's or the session's, kept in the URL under `name`. Not by a bound
+    widget, which a button in another fragment could not change, nor by a name that another page
+    binds."""
+    key, chosen = f"choice_{name}", _session.state().sections
+    given = st.query_params.get(name, chosen.get(name))
+    keep_choice(name, given if given in options else options[0])
+    _session.set_widget(key, chosen[name])
+    return st.segmented_control(
+        label, options, required=True, wrap=True, key=key, label_visibility="collapsed",
+        on_change=lambda: keep_choice(name, _session.widget(key)),
+    )  # fmt: skip
+
+
+def keep_choice(name: str, option: str) -> None:
+    """Choose `option` from now on, in the session and in the URL."""
+    _session.state().sections[name] = option
+    if st.query_params.get(name) != option:
+        st.query_params[name] = option
+
+
 # ------------------------------------------------------------ image in the URL
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 
 from mnist_core import drawing, shapes, why
 from mnist_core.pixel_charts import signed_map
-from pages import _chart, _models, _session, _shared, _widgets
+from pages import _chart, _html, _models, _session, _shared, _widgets
 
 TITLES = {"resize": "Raw resize", "ink": "Ink on black", "crop": "Crop", "box": "20 × 20 box",
           "mass": "Centre of mass", "deslant": "Deslant", "pen": "Stroke"}  # fmt: skip
@@ -61,9 +61,9 @@ def _step(name: str, image: np.ndarray, p: np.ndarray, on: bool) -> None:
     words = f"{TITLES[name]}: {why.STEPS[name]}"
     faded = "" if on else "opacity:.45;"
     st.html(f'<div class="quiet" style="{faded}" title="{words}">'
-            f'{_widgets.digit(image, "100%", f"after the step {TITLES[name]}")}'
+            f'{_html.digit(image, "100%", f"after the step {TITLES[name]}")}'
             f'<b style="font:500 1.5rem/1.5 Georgia,serif">{p.argmax()}</b> '
-            f"<small>{_widgets.percent(p.max())}</small></div>")  # fmt: skip
+            f"<small>{_html.percent(p.max())}</small></div>")  # fmt: skip
     if name == "resize":
         st.caption(TITLES[name], help=why.STEPS[name])
     else:
@@ -116,7 +116,7 @@ _ROWS = f"""<style>
 .places s {{ position: absolute; top: 0; bottom: 0; width: 2px; background: currentColor;
   opacity: .5; }}
 .places em {{ position: absolute; top: 1px; width: 14px; height: 14px; margin-left: -7px;
-  border-radius: 50%; background: {_widgets.ACCENT}; box-shadow: 0 0 0 2px white; }}
+  border-radius: 50%; background: {_html.ACCENT}; box-shadow: 0 0 0 2px white; }}
 .places .odd span {{ opacity: 1; font-weight: 700; }}
 </style>"""
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from mnist_core import export
 from mnist_core.spec import RunSpec
-from pages import _augment, _design, _live, _ui, _widgets
+from pages import _augment, _design, _html, _live, _ui
 
 _ui.page()
 
@@ -42,7 +42,7 @@ with right:
     if min(min(block.output) for block in spec.stack()) < 1:
         network.info("There is a diagram as soon as the kernels fit into the image.")
     else:
-        network.html(_widgets.diagram(spec))
+        network.html(_html.diagram(spec))
     if any(problem.blocking for problem in spec.problems()):
         code.info("There is code as soon as the design can be trained.")
     else:

@@ -5,7 +5,7 @@ import streamlit as st
 from streamlit_drawable_canvas import st_canvas
 
 from mnist_core import drawing
-from pages import _models, _photo, _session, _shared, _teach, _ui, _why, _widgets
+from pages import _html, _models, _photo, _session, _shared, _teach, _ui, _why, _widgets
 
 SIDE = 336
 COLORS = {"White on black": ("#FFFFFF", "#000000"), "Black on white": ("#000000", "#FFFFFF")}
@@ -101,12 +101,12 @@ def answer(image: np.ndarray, choice: str) -> None:
         f'<div class="quiet" style="line-height:1.1" aria-live="polite"><span>This is {sure} '
         f'a{"n" if best == 8 else ""}</span>'
         f'<div id="answer" style="font:500 6rem/1.1 Georgia,serif">{best}</div>'
-        f"<small>{_widgets.percent(p[best])}; next comes {second} with "
-        f"{_widgets.percent(p[second])}</small></div>"
+        f"<small>{_html.percent(p[best])}; next comes {second} with "
+        f"{_html.percent(p[second])}</small></div>"
     )
-    picture.html(_widgets.digit(image, "min(100%, 11rem)", "what the model sees"))
+    picture.html(_html.digit(image, "min(100%, 11rem)", "what the model sees"))
     picture.caption("What the model sees: 28 × 28, centred by mass like MNIST")
-    st.html(_widgets.probabilities(p))
+    st.html(_html.probabilities(p))
 
 
 def pad() -> None:
@@ -130,7 +130,7 @@ def pad() -> None:
 
 def template() -> None:
     """The image that another page sent, in the canvas's place."""
-    st.html(_widgets.digit(mine.template, f"min(100%, {SIDE}px)", "the image under question"))
+    st.html(_html.digit(mine.template, f"min(100%, {SIDE}px)", "the image under question"))
     st.button("Back to the canvas", icon=":material/undo:", key="let_go_template", on_click=let_go)
 
 

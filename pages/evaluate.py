@@ -18,6 +18,6 @@ _ui.page()
 st.title("Evaluate a model")
 _ui.data_note()
 choice, name = _subject.choose_model()
-section = _subject.choose("part", list(SECTIONS), "Section")
+section = _ui.choose("part", list(SECTIONS), "Section")
 if who := _subject.subject(choice, name):
     SECTIONS[section](who)

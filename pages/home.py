@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from mnist_core import models
-from pages import _session, _shared, _ui, _widgets
+from pages import _html, _session, _shared, _ui
 
 _ui.page()
 data = _shared.data()
@@ -23,7 +23,7 @@ with digits:
     rng = np.random.default_rng(list(_session.visitor().encode()))
     chosen = rng.choice(len(data.test.labels), 3, replace=False)
     images = "".join(
-        _widgets.digit(data.test.images[i], "30%", f"a handwritten {data.test.labels[i]}")
+        _html.digit(data.test.images[i], "30%", f"a handwritten {data.test.labels[i]}")
         for i in chosen
     )
     st.html(f'<div style="display:flex;gap:5%">{images}</div>')

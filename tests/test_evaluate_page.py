@@ -47,7 +47,7 @@ def test_each_section_opens_by_its_link(visit, trained, section):
     link = {"part": section, "run": trained(MAPS)}
     app = visit("evaluate", **link)
     assert app.title[0].value == "Evaluate a model"
-    assert app.segmented_control(key="evaluate_part").value == section
+    assert app.segmented_control(key="choice_part").value == section
     assert query(app).get("run") == link.get("run")
     assert not app.warning and not app.error
 
@@ -60,7 +60,7 @@ def test_each_section_opens_by_its_link(visit, trained, section):
 def test_each_view_of_the_inside_opens(visit, trained, view, spec):
     link = {"run": trained(spec)} if spec else {}
     app = visit("evaluate", part="Inside", view=view, image="7", **link)
-    assert app.segmented_control(key="evaluate_view").value == view
+    assert app.segmented_control(key="choice_view").value == view
     assert query(app)["image"] == "7" and "test_images[7]" in text(app)
 
 
@@ -245,11 +245,11 @@ def test_an_image_leads_inside_to_the_damage_lab_and_to_the_canvas(visit, traine
     app = visit("evaluate", part="Mistakes", run=trained())
     index = picked(app)
     app.button(key="to_Inside").click().run()
-    assert app.segmented_control(key="evaluate_part").value == "Inside" and picked(app) == index
+    assert app.segmented_control(key="choice_part").value == "Inside" and picked(app) == index
     app.button(key="to_Damage").click().run()
-    assert app.segmented_control(key="evaluate_part").value == "Damage"
+    assert app.segmented_control(key="choice_part").value == "Damage"
     assert app.number_input(key="image_index").value == index
-    app.segmented_control(key="evaluate_part").set_value("Mistakes").run()
+    app.segmented_control(key="choice_part").set_value("Mistakes").run()
     app.button(key="to_draw").click().run()
     assert app.title[0].value == "Draw a digit"
     assert np.array_equal(app.session_state["lab"].template, tiny.test.images[index])
