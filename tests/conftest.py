@@ -9,6 +9,7 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before any test file imports TensorFlow
 
 from serving import chromium
+from streamlit.runtime.scriptrunner import script_runner
 
 from mnist_core import dataset, files
 from mnist_core.spec import (
@@ -30,6 +31,15 @@ def lab_home(tmp_path_factory):
         home = tmp_path_factory.mktemp("home")
         patch.setenv("MNIST_LAB_HOME", str(home))
         yield home
+
+
+@pytest.fixture(scope="session", autouse=True)
+def pages_beside_the_engine():
+    """Here pages run in the process of the engine's tests, as they never do in the app. Streamlit
+    would clear Keras after each of their runs, which takes longer than the page."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(script_runner, "_clean_problem_modules", lambda: None)
+        yield
 
 
 @pytest.fixture(scope="session")
