@@ -15,12 +15,22 @@ PER_PAGE = 100
 
 @st.fragment
 def section(data: Mnist, found: Found) -> None:
-    """A page of the grid beside the chosen digit; a click redraws only this."""
+    """The images that the filters find, and the numbers of the chosen one; a click redraws only
+    this."""
     if not len(found.indices):
         st.info(f"There are no {found.words} here. Choose other filters.", icon=":material/search:")
         st.button("Show all images", key="show_all", on_click=_ui.clear_filters)
         _basket.show()
         return
+    place = browse(found)
+    with st.expander("This digit as a matrix of 28 × 28 numbers", expanded=True):
+        image = getattr(data, found.split).images[found.indices[place]]
+        st.html(_html.numbers(image))
+        st.caption("0 is black, 255 is white. This is all that a network gets to see.")
+
+
+def browse(found: Found) -> int:
+    """A page of the grid beside the chosen digit, and the basket; which of them is chosen."""
     place = _place(found.indices)
     _ui.image_to_url(int(found.indices[place]) if place else None)
     grid, detail = st.columns([3, 2], gap="large")
@@ -29,10 +39,7 @@ def section(data: Mnist, found: Found) -> None:
     with detail:
         _digit(found, place)
     _basket.show()
-    with st.expander("This digit as a matrix of 28 × 28 numbers", expanded=True):
-        image = getattr(data, found.split).images[found.indices[place]]
-        st.html(_html.numbers(image))
-        st.caption("0 is black, 255 is white. This is all that a network gets to see.")
+    return place
 
 
 def _place(indices: np.ndarray) -> int:

@@ -9,7 +9,7 @@ from mnist_core import map_charts, projections
 from mnist_core.charts import Chart
 from mnist_core.dataset import Mnist
 from mnist_core.projections import Pca
-from pages import _chart, _computed, _html, _scatter, _session, _shared, _widgets
+from pages import _browse, _chart, _computed, _filters, _html, _scatter, _session, _shared, _widgets
 
 SPLIT = "train"
 NEAR = 10
@@ -139,7 +139,7 @@ def _neighbours(data: Mnist) -> None:
 
 
 def _selection(data: Mnist) -> None:
-    """What is selected, in one sentence, and how to let go of it."""
+    """What is selected: in one sentence, how to let go of it, and the images themselves."""
     mine = _session.state()
     if mine.selection is None:
         return
@@ -153,6 +153,12 @@ def _selection(data: Mnist) -> None:
         if st.button("Clear the selection", icon=":material/deselect:", key="clear_selection"):
             mine.selection = None
             st.rerun()  # all of the page: its browser showed them
+    _browse_selected(_filters.Found(split, np.array(indices), "selected images"))
+
+
+@st.fragment
+def _browse_selected(found: _filters.Found) -> None:
+    _browse.browse(found)
 
 
 # ------------------------------------------------------------------ components

@@ -73,7 +73,7 @@ def test_the_map_shows_a_point_for_each_image(visit, jobs, clicks, tiny):
     assert not app.exception and clicks[1][-1][0]["points"] != before
 
 
-def test_a_selection_goes_to_the_browser_and_says_what_it_is(visit, jobs, clicks, tiny):
+def test_a_selection_fills_the_browser_below_and_says_what_it_is(visit, jobs, clicks, tiny):
     app = visit("dataset", section="Map")
     threes = np.flatnonzero(tiny.train.labels == 3)[:5].tolist()
     clicks[0].append(("selected", threes))
@@ -81,6 +81,9 @@ def test_a_selection_goes_to_the_browser_and_says_what_it_is(visit, jobs, clicks
     assert state(app).selection == ("train", tuple(threes))
     assert "**5 images selected**: 100 % are 3s." in text(app)
     assert clicks[1][-1][2] == threes  # and it stays marked on the map
+    assert "(5 images)" in app.number_input(key="page").label
+    app.button(key="after").click().run()
+    assert f"Index {threes[1]:,}, label 3" in text(app)
     app.button(key="clear_selection").click().run()
     assert state(app).selection is None and "images selected" not in text(app)
 
