@@ -59,6 +59,7 @@ Using a model
 The command line (python -m mnist_core)
     __main__   fetch, recipes, train, predict, bench
     bench      the engine side by side with plain Keras, in one run
+    bench_fit  plain Keras in a process of its own, for that
     bench_app  the app as a visitor meets it, timed in a browser
     bench_estimates  what the app predicts for a run, held against what it takes
 """

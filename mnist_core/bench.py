@@ -1,7 +1,8 @@
 """The engine side by side with plain Keras, in one run.
 
-Every contender trains the same network on the same images in the same process. Their repetitions
-are interleaved, so that a busy moment of the machine meets all of them, and medians are reported.
+Every contender trains the same network on the same images, plain Keras in a process of its own.
+Their repetitions are interleaved, so that a busy moment of the machine meets all of them, and
+medians are reported.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from . import dataset, engine
+from .bench_fit import CALL, Fit
 from .host import cpu
 from .spec import Conv, Layer, RunSpec
 
@@ -34,7 +36,6 @@ COSTS: dict[str, dict[int, RunSpec]] = {
     "batch": {n: RunSpec((Layer(256),) * 2, batch_size=n) for n in (16, 32, 64, 128, 256, 512)},
 }
 EPOCH = 60_000  # images
-CALL = 64  # steps in one call of the tuned `fit`
 # Whole calls at every batch size, and enough of them that what `fit` does once hardly counts.
 IMAGES, REPEATS = 4 * CALL * 128, 3
 QUICK_IMAGES, QUICK_REPEATS = CALL * 128, 1
@@ -57,7 +58,7 @@ def run(progress: Progress | None = None, quick: bool = False) -> dict[str, Any]
     for name, spec in NETWORKS.items():
         if progress:
             progress(f"Measuring {name} …")
-        seconds[name] = _measure(_contenders(spec, _steps(spec, images)), repeats)
+        seconds[name] = _measure(spec, _steps(spec, images), repeats)
     peak = max(speed for times in seconds.values() for speed in times["peak"])
     return {
         "cpu": cpu(), "cores": os.cpu_count(), "peak_gflops": peak / 1e9, "repeats": repeats,
@@ -79,7 +80,7 @@ def costs(progress: Progress | None = None) -> list[dict[str, Any]]:
             progress(f"Measuring an epoch as the {grows} grows …")
         for value, spec in specs.items():
             steps = min(EPOCH // spec.batch_size, 100)
-            step = engine.stepper(spec, *_images(spec.batch_size * steps))
+            step = engine.stepper(spec, *training_images(spec.batch_size * steps))
             best = min(_seconds(lambda step=step, n=steps: step(n)) for _ in range(3))
             seconds = best / (steps * spec.batch_size) * EPOCH
             rows.append({"grows": grows, "value": value, "seconds": seconds})
@@ -99,34 +100,16 @@ def _row(name: str, images: int, times: dict[str, list[float]], peak: float) -> 
     }  # fmt: skip
 
 
-def _contenders(spec: RunSpec, steps: int) -> dict[str, Callable[[], Any]]:
-    """What is timed, each ready to run `steps` steps with nothing left to compile."""
-    images, labels = _images(spec.batch_size * steps)
-    step = engine.stepper(spec, images, labels)
-    plain = engine.compiled(spec)
-    fused = not spec.convolutions  # XLA would make them many times slower
-    tuned = engine.compiled(spec, jit_compile=fused, steps_per_execution=CALL)
-
-    def fit(model: Any, steps: int) -> None:
-        n = spec.batch_size * steps
-        model.fit(images[:n], labels[:n], batch_size=spec.batch_size, verbose=0)
-
-    for model in (plain, tuned):
-        fit(model, CALL)
-    return {
-        "engine": lambda: step(steps),
-        "fit": lambda: fit(plain, steps),
-        "tuned_fit": lambda: fit(tuned, steps),
-    }
-
-
-def _measure(contenders: dict[str, Callable[[], Any]], repeats: int) -> dict[str, list[float]]:
+def _measure(spec: RunSpec, steps: int, repeats: int) -> dict[str, list[float]]:
     """Seconds of each contender in each round, and the matrix product's FLOP/s in each ("peak")."""
-    times: dict[str, list[float]] = {name: [] for name in (*contenders, "peak")}
-    for _ in range(repeats):
-        for name, work in contenders.items():
-            times[name].append(_seconds(work))
-        times["peak"].append(_matrix_speed())
+    step = engine.stepper(spec, *training_images(spec.batch_size * steps))
+    times: dict[str, list[float]] = {"engine": [], "fit": [], "tuned_fit": [], "peak": []}
+    with Fit(spec, steps) as fit:
+        for _ in range(repeats):
+            times["engine"].append(_seconds(lambda: step(steps)))
+            times["fit"].append(fit.seconds("plain"))
+            times["tuned_fit"].append(fit.seconds("tuned"))
+            times["peak"].append(_matrix_speed())
     return times
 
 
@@ -151,7 +134,7 @@ def flops(spec: RunSpec) -> int:
     return 3 * sum(products) - products[0]
 
 
-def _images(n: int) -> tuple[np.ndarray, np.ndarray]:
+def training_images(n: int) -> tuple[np.ndarray, np.ndarray]:
     """n training images (n, 28, 28) uint8 and their labels, repeated if there are fewer."""
     train = dataset.load("auto").train
     rows = np.arange(n) % len(train.labels)

@@ -12,7 +12,7 @@ CORE = sorted((ROOT / "mnist_core").glob("*.py"))
 PAGES = sorted((ROOT / "pages").glob("*.py"))
 PRIVATE = {f"pages.{path.stem}" for path in PAGES if path.stem.startswith("_")}
 TENSORFLOW = {"tensorflow", "keras"}
-WITH_ENGINE = {"engine", "bench", "bench_estimates", "calibrate", "__init__"}
+WITH_ENGINE = {"engine", "bench", "bench_fit", "bench_estimates", "calibrate", "__init__"}
 LEAVES = {
     "choices": set(),
     "control": set(),

@@ -57,7 +57,7 @@ def test_costs_are_rows_for_a_table_and_a_chart(monkeypatch):
 
 def test_images_are_repeated_if_there_are_too_few(mnist):
     n = len(mnist.train.labels)
-    images, labels = bench._images(n + 5)
+    images, labels = bench.training_images(n + 5)
     assert images.shape == (n + 5, 28, 28) and len(labels) == n + 5
     assert (images[n:] == mnist.train.images[:5]).all()
     assert (labels[n:] == mnist.train.labels[:5]).all()
