@@ -25,7 +25,7 @@ PROBES = (
     RunSpec((), "sgd", convolutions=(Conv(8),), batch_size=32),
     RunSpec((), "sgd", convolutions=(Conv(16), Conv(32)), batch_size=64),
 )
-IMAGES = 4096
+IMAGES = 40_000  # so that even the smallest design fills a chunk from one epoch
 CHUNK_SECONDS, ROUNDS = 0.012, 15  # short, so that some are not interrupted
 
 
@@ -68,9 +68,13 @@ def stepper(program: Any, spec: RunSpec, arrays: Any) -> Callable[[int], Any]:
 
 
 def chunk(run: Callable[[int], Any], most: int) -> int:
-    """How many steps fill a chunk, at most `most`."""
+    """How many steps fill a chunk, at most `most`. Found by doubling: a call takes some time of its
+    own, by which a few steps would seem much slower than they are."""
     run(1)
-    return int(max(1, min(most, 2 * CHUNK_SECONDS // timed(run, 2))))
+    steps = 1
+    while steps < most and timed(run, steps) < CHUNK_SECONDS / 2:
+        steps = min(2 * steps, most)
+    return steps
 
 
 def timed(work: Callable[[int], Any], amount: int) -> float:
