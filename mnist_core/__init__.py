@@ -20,6 +20,7 @@ Designs
     spec       what to train: the frozen RunSpec, its stack of layers and its URL form
     schedules  how the learning rate moves over a run
     estimate   how long a design will train on this host, and its memory: before it does
+    lesson     what a teacher's link locks, hides and asks for
     recipes    named RunSpecs, each with its source and its published figure
     export     the Keras script of a design
     augment    training images distorted, in NumPy or in Keras by one formula

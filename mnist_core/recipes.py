@@ -9,11 +9,14 @@ from .spec import Augment, Conv, Layer, RunSpec
 
 @dataclass(frozen=True)
 class Recipe:
-    """A design with a name. `published` is the test accuracy (0…1) that `source` reports."""
+    """A design with a name. `says` is what its tutorial teaches, in three sentences; `concepts`
+    are the ideas to look up for it, by their names on the Backprop page. `published` is the test
+    accuracy (0…1) that `source` reports."""
 
     spec: RunSpec
     source: str
     says: str
+    concepts: tuple[str, ...]
     published: float | None = None
 
 
@@ -35,6 +38,7 @@ RECIPES: dict[str, Recipe] = {
         "One hidden layer is enough for about 98 %. "
         "Batch normalisation lets it learn fast from the first epoch. "
         "The validation curve jumps more than the training curve: look at both.",
+        ("Batch norm", "Batches"),
     ),
     "bn-512-256": Recipe(
         RunSpec((Layer(512, batch_norm=True), Layer(256, batch_norm=True)), epochs=5),
@@ -42,6 +46,7 @@ RECIPES: dict[str, Recipe] = {
         "Five times the parameters of bn-128 buy hardly any accuracy in five epochs. "
         "An epoch costs about five times as much. "
         "Training accuracy runs ahead of validation: the network begins to learn by heart.",
+        ("Overfitting", "Batch norm"),
     ),
     "dense-128-64": Recipe(
         RunSpec((Layer(128), Layer(64)), epochs=10, validation="test"),
@@ -49,6 +54,7 @@ RECIPES: dict[str, Recipe] = {
         "Two dense layers without any trick are a good baseline. "
         "The validation loss turns up while the training loss still falls: overfitting. "
         "Its validation images are the test images, so do not choose an epoch by them.",
+        ("Overfitting", "Activations"),
     ),
     "dropout-512-512": Recipe(
         RunSpec((Layer(512, dropout=0.2), Layer(512, dropout=0.2)), batch_size=128, epochs=5),
@@ -57,6 +63,7 @@ RECIPES: dict[str, Recipe] = {
         "Dropout leaves out a fifth of the units at each step. "
         "Training accuracy is measured with units missing, so validation is higher at first. "
         "Wide layers overfit less with it than without.",
+        ("Dropout", "Labels"),
         published=0.984,
     ),
     "rmsprop-512": Recipe(
@@ -66,6 +73,7 @@ RECIPES: dict[str, Recipe] = {
         "A single wide layer and the optimizer of an earlier day. "
         "Five epochs of batches of 128 already give almost 98 %. "
         "The gap between training and test accuracy is the book's first example of overfitting.",
+        ("Optimizers", "Overfitting"),
         published=0.9799,
     ),
     "quick": Recipe(
@@ -75,6 +83,7 @@ RECIPES: dict[str, Recipe] = {
         "Batch normalisation allows a large learning rate, which a warm-up makes safe at first. "
         "A rate that falls to zero at the end gives what would else take several epochs more. "
         "One layer of moderate width beats deeper ones when seconds count.",
+        ("Learning rate", "Batch norm"),
     ),
     "convnet": Recipe(
         RunSpec(
@@ -89,6 +98,7 @@ RECIPES: dict[str, Recipe] = {
         "A kernel of 5 × 5 is the same everywhere, so a stroke is learned once for all places. "
         "With fewer parameters than one dense layer of 512 it makes less than half the errors. "
         "A step costs far more arithmetic all the same: parameters are not what a network costs.",
+        ("Tensors", "Batch norm"),
         published=0.992,
     ),
     "default": Recipe(
@@ -105,5 +115,6 @@ RECIPES: dict[str, Recipe] = {
         "Training accuracy stays below validation accuracy to the end: what it trains on is "
         "harder. "
         "On the habits of other hands it is trained with the data that `--data hands` mixes.",
+        ("Overfitting", "Dropout"),
     ),
 }  # fmt: skip

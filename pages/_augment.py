@@ -39,7 +39,7 @@ def slider(place: Any, name: str, value: float) -> float:
     share = words.unit == "share"
     most = place.slider(
         words.label if share else f"{words.label} in {words.unit}", *LIMITS[name], step=STEPS[name],
-        key=_design.seeded(name, float(value)), help=words.says,
+        **_design.control("augment", name, float(value)), help=words.says,
         format="percent" if share else "%g",
     )  # fmt: skip
     return _design.tidy(most)

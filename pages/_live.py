@@ -7,7 +7,7 @@ import streamlit as st
 from mnist_core import charts, events
 from mnist_core.runs import Run
 from mnist_core.spec import LIMITS, RunSpec
-from pages import _design, _forecast, _session, _shared, _ui
+from pages import _design, _forecast, _session, _shared, _ui, _widgets
 
 STILL_SECONDS = 60.0  # between two signs that the page of an ended run is still open
 SLOW_SECONDS = 0.3  # between two batches in slow motion: slow enough to follow each point
@@ -48,6 +48,7 @@ def buttons(spec: RunSpec, run: Run | None) -> None:
             steering(run)
         else:
             st.caption(f"{spec.parameters:,} parameters · {_shared.data().name}")
+        _widgets.copy_link()
     if not (active or blocked):
         _forecast.beforehand(spec)
 

@@ -14,6 +14,7 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 from mnist_core import drawing
+from mnist_core.lesson import Lesson
 from mnist_core.spec import RunSpec
 from pages._work import Job
 
@@ -28,6 +29,8 @@ class State:
     routed: bool = False
     source: str = "auto"
     spec: RunSpec | None = None
+    before: RunSpec | None = None  # the visitor's own design, while a recipe is looked at
+    lesson: Lesson = field(default_factory=Lesson)
     run: str | None = None
     picked: int | None = None
     basket: list[tuple[str, int]] = field(default_factory=list)

@@ -11,7 +11,8 @@ from typing import Any
 
 import streamlit as st
 
-from mnist_core import dataset, expiry, own
+from mnist_core import dataset, expiry, lesson, own
+from mnist_core.lesson import Lesson, LessonError
 from mnist_core.runs import Run, StoreError
 from mnist_core.spec import QUERY_KEYS, RunSpec, SpecError
 from pages import _session, _shared
@@ -72,28 +73,34 @@ def design_from_url() -> tuple[RunSpec, str]:
 
     On arrival the URL decides; after that the session does, and `design_to_url` keeps the URL true.
     """
-    mine = _session.state()
+    mine, arriving, sentence = _session.state(), _session.state().spec is None, ""
     given = {k: v for k, v in st.query_params.items() if k not in PAGE_KEYS}
-    if mine.spec is not None or not given:
-        shown = _shared.runs().get(st.query_params.get("run", ""))
-        mine.spec = mine.spec or (shown.spec if shown else RunSpec())
-        return mine.spec, ""
-    try:
-        mine.spec, sentence = RunSpec.from_query(given), ""
-    except SpecError as error:
-        mine.spec = RunSpec()
-        sentence = f"{error} The design below is the usual one."
-    return mine.spec, sentence
+    if arriving and given:
+        try:
+            mine.spec = RunSpec.from_query(given)
+        except SpecError as error:
+            sentence = f"{error} The design below is the usual one."
+    elif arriving and (shown := _shared.runs().get(st.query_params.get("run", ""))):
+        mine.spec = shown.spec
+    mine.spec = mine.spec or RunSpec()
+    if arriving:
+        try:
+            mine.lesson = Lesson.from_query(st.query_params, mine.spec)
+        except LessonError as error:
+            sentence = f"{sentence} {error} Nothing is locked or hidden.".strip()
+    return mine.lesson.held(mine.spec), sentence
 
 
-PAGE_KEYS = frozenset({"run", "embed", "embed_options"})
+PAGE_KEYS = frozenset({"run", "embed", "embed_options", *lesson.KEYS})
 
 
 def design_to_url(spec: RunSpec) -> None:
-    """Keep the URL equal to the design on the page, without touching its other parts."""
-    _session.state().spec = spec
-    wanted = spec.to_query()
-    for key in QUERY_KEYS - set(wanted):
+    """Keep the URL equal to the design on the page and its lesson, without touching its other
+    parts."""
+    mine = _session.state()
+    mine.spec = spec
+    wanted = spec.to_query() | mine.lesson.to_query()
+    for key in {*QUERY_KEYS, *lesson.KEYS} - set(wanted):
         st.query_params.pop(key, None)
     for key, value in wanted.items():
         if st.query_params.get(key) != value:

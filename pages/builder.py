@@ -6,7 +6,7 @@ import streamlit as st
 
 from mnist_core import export
 from mnist_core.spec import RunSpec
-from pages import _augment, _design, _html, _live, _ui
+from pages import _augment, _design, _html, _lesson, _live, _recipes, _ui
 
 _ui.page()
 
@@ -27,10 +27,17 @@ if sentence:
     st.warning(sentence, icon=":material/link_off:")
 left, right = st.columns([2, 3], gap="large")
 with left:
-    spec = replace(_design.form(spec), augment=_augment.form(spec.augment))
+    recipes = st.container()  # filled when the controls have said what the design is
+    spec = _design.form(spec)
+    if not _design.hidden("augment"):
+        spec = replace(spec, augment=_augment.form(spec.augment))
+    with recipes:
+        _recipes.panel(spec)
+    _lesson.maker(spec)
 _ui.design_to_url(spec)
 run = _ui.run_in_url()
 with right:
+    _lesson.note(spec)
     problems(spec)
     _live.buttons(spec, run)
     if run:

@@ -22,6 +22,7 @@ LEAVES = {
     "rules": set(),
     "augment": {"numpy"},
     "spec": set(),
+    "lesson": set(),
     "events": {"numpy"},
     "snapshots": {"numpy"},
     "pixels": {"numpy"},
@@ -43,6 +44,7 @@ LEAVES = {
 # Leaves that were split: what they may import of each other.
 BELOW = {
     "spec": {"choices", "rules"},
+    "lesson": {"spec"},
     "rules": {"choices"},
     "control": {"choices"},
     "events": {"snapshots"},

@@ -194,6 +194,15 @@ def test_visitors_take_turns_on_one_worker(service, submit):
     assert [made[-1].jobs[n].run for n in range(4)] == [order[0], order[3], order[1], order[2]]
 
 
+def test_a_class_of_thirty_gets_a_run_each_before_anybody_gets_a_second(service, submit):
+    pupils = [f"pupil {i}" for i in range(30)]
+    first = [run for pupil in pupils for run in (submit(pupil), submit(pupil))][::2]
+    for number in range(30):
+        end(job(number))
+        wait(lambda n=number: status(service, made[-1].jobs[n].run) == "finished")
+    assert [made[-1].jobs[n].run for n in range(30)] == first
+
+
 def test_one_run_may_train_and_three_may_wait(service, submit):
     running = submit()
     wait(lambda: status(service, running) == "running")
