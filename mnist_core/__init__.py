@@ -43,6 +43,9 @@ Training
     host       what this machine is, and what this process takes of it
 Using a model
     network    the NumPy network: each forward beside its backward; runs any trained model
+    descent    how a gradient becomes a step: SGD, momentum, RMSprop, Adam
+    microscope backpropagation of one image, step by step, with the code that does it
+    formulas   each of these steps in words, in LaTeX and with its own numbers
     models     model files: a design, its weights and what is known about them
     drawing    canvas or photo -> the 28x28 the model sees, stage by stage
     pictures   image files and arrays: what is taken, and what is refused

@@ -153,6 +153,23 @@ def _series(name: str, x: Any, y: Any, color: str, kind: str = "line", **more: A
             "lineStyle": {"width": 2}, "emphasis": {"disabled": True}, **more}  # fmt: skip
 
 
+def label_curve(history: Sequence[float], label: int) -> dict[str, Any]:
+    """ECharts options: the probability of the label before the first step and after each."""
+    kept, p = thinned(len(history)), np.asarray(history)
+    line = _series("p", kept, p[kept], TRAIN, showSymbol=len(history) < 30, symbolSize=6)
+    return {
+        "animation": False,
+        "grid": {"left": 8, "right": 16, "top": 40, "bottom": 28, "containLabel": True},
+        "title": {"text": f"Probability of the label {label}", "left": 0, "top": 4,
+                  "textStyle": {"fontSize": 15}},
+        "tooltip": {"trigger": "axis"},
+        "xAxis": {"type": "value", "name": "steps on this image", "nameLocation": "middle",
+                  "nameGap": 24, "min": 0, "max": len(history) - 1, "minInterval": 1},
+        "yAxis": {"type": "value", "min": 0, "max": 1},
+        "series": [line],
+    }  # fmt: skip
+
+
 def _moving(series: list[dict], metric: str, epochs: int, log: bool) -> dict[str, Any]:
     unit = {"loss": "loss (nats)", "accuracy": "accuracy"}[metric]
     vertical = {"type": "log" if log else "value", "scale": metric == "accuracy" or log}

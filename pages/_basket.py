@@ -36,6 +36,10 @@ def send(images: list[Picked], key: str) -> None:
             help=f"Take it to the page “{_ui.PAGES[stem][0]}”",
         ):  # fmt: skip
             _session.state().sent, _session.state().sent_at = list(images), 0
+            if stem == "backprop":
+                _session.state().sections |= {
+                    "topic": "Microscope", "network": "Trained", "from": "Basket"
+                }  # fmt: skip
             _ui.go(stem)
 
 

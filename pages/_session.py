@@ -15,6 +15,7 @@ from streamlit.errors import StreamlitAPIException
 
 from mnist_core import drawing
 from mnist_core.lesson import Lesson
+from mnist_core.microscope import Trial
 from mnist_core.spec import RunSpec
 from pages._work import Job
 
@@ -64,6 +65,9 @@ class State:
     # (source, split, index) -> what the visitor says of a label: a digit, "right" or "unclear"
     verdicts: dict[tuple[str, str, int], str] = field(default_factory=dict, repr=False)
     notice: str = ""
+    picks: dict[str, tuple[int, ...]] = field(default_factory=dict)  # neurons and weights looked at
+    trial: tuple[str, Trial] | None = field(default=None, repr=False)  # of which specimen
+    trial_fault: str = ""
 
 
 def state() -> State:

@@ -24,6 +24,7 @@ PAGES = {
     "builder": ("Build & train", ":material/stacked_line_chart:"),
     "draw": ("Draw", ":material/draw:"),
     "evaluate": ("Evaluate", ":material/fact_check:"),
+    "backprop": ("Backprop", ":material/function:"),
 }
 
 

@@ -30,6 +30,9 @@ LEAVES = {
     "typical": {"numpy"},
     "tables": {"numpy"},
     "network": {"numpy"},
+    "descent": {"numpy"},
+    "microscope": {"numpy"},
+    "formulas": {"numpy"},
     "habits": {"numpy", "scipy", "PIL", "sklearn"},
     "pictures": {"numpy", "PIL"},
     "paper": {"numpy", "scipy", "PIL"},
@@ -53,6 +56,8 @@ BELOW = {
     "augment": {"choices"},
     "suspects": {"projections"},
     "explain": {"network"},
+    "microscope": {"network"},
+    "formulas": {"microscope", "network"},
     "paper": {"pictures"},
     "drawing": {"pictures", "paper", "finder"},
 }
