@@ -35,6 +35,7 @@ Training
     service    jobs on the cluster: submit, watch, control
     dispatcher the service's thread: the queue, and what becomes of each job
     evaluations  whole test sets to be answered: asked for, waiting, done
+    calls      small jobs for a worker: asked for by name, soon over
     cluster    the Dask side of the service: scheduler, worker process, calls
     runs       run records (SQLite), crash-safe
     artifacts  what a run leaves in files: checkpoint, model, evaluation
@@ -53,9 +54,12 @@ Using a model
     finder     several digits in one picture, in reading order
     normal     upright, and of one pen: two more ways to make digits alike
     why        why a model misread: steps, resembling images, what tips the balance
+    descent    the rules of gradient descent, in NumPy
     teach      a copy of a model, taught the visitor's own hand
     evaluation how good a model is: scores, intervals, tests, calibration, ranking
     explain    what a trained model sees: activations, saliency, damage
+    regression  a line through points: by gradient descent, and exactly
+    sources    the source of a function, read from its file
     charts     figures from plain data
     pixel_charts  charts of the pixel statistics, each with its reading and its numbers
     map_charts  those of the map, the components and the suspects

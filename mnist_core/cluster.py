@@ -112,6 +112,12 @@ class Cluster:
         return self._submit(worker.evaluate, (spec.to_query(), weights, data, step),
                             "evaluate", ended)  # fmt: skip
 
+    def call(
+        self, name: str, arguments: Mapping[str, Any], ended: Callable[[Future], None]
+    ) -> Future:
+        """Have a worker do a small job of `calls.CALLS`; `ended` as for `train`."""
+        return self._submit(worker.call, (name, dict(arguments)), "call", ended)
+
     def _submit(
         self, function: Callable, arguments: tuple, name: str, ended: Callable[[Future], None]
     ) -> Future:

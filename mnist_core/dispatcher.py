@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from . import dataset, estimate, evaluations, events, expiry, host
+from .calls import Call, Calls
 from .evaluations import Asked, Evaluations
 from .events import ClusterLost, WorkerDied
 from .runs import Patient, Run, Runs
@@ -43,10 +44,12 @@ class Dispatcher:
         self._closing = threading.Event()
         self._records: Runs = Patient(runs, self._say, self._closing)
         self._evaluations = Evaluations(runs)
+        self._calls = Calls()
         self._inbox: queue.Queue[Callable[[], None] | None] = queue.Queue()
         self._cluster: Cluster | None = None
         self._futures: dict[str, Any] = {}  # trainings under way, by run
         self._answers: dict[Any, Asked] = {}  # evaluations under way, by future
+        self._called: dict[Any, Call] = {}  # small jobs under way, by future
         self._told: dict[str, list[tuple]] = {}  # commands that no worker has heard yet, by run
         self._seen: dict[str, float] = {}  # when each run was last looked at
         self._ticked = 0.0
@@ -90,6 +93,7 @@ class Dispatcher:
         self.state, self.message = "failed", f"Training is not available: {error}"
         for run in self._records.active():  # asked for meanwhile; nobody will train them
             self._records.end(run.id, "failed", self.message)
+        self._calls.give_up(0.0, self.message)
 
     def _be_away(self) -> None:
         self.state = "away"
@@ -127,6 +131,7 @@ class Dispatcher:
                       "--resources train=1.")  # fmt: skip
         elif self.message.startswith("The cluster at"):
             self._say("")
+        self._calls.give_up()
         self._dispatch()
 
     def _lost(self) -> None:
@@ -137,7 +142,9 @@ class Dispatcher:
                               f"lost; {self.runs.what_is_kept(run)}.")  # fmt: skip
         for asked in self._answers.values():
             self._evaluations.move(asked, "queued")
-        for under_way in (self._futures, self._answers, self._told):
+        for call in self._called.values():
+            self._calls.back(call)
+        for under_way in (self._futures, self._answers, self._called, self._told):
             under_way.clear()
         self._be_away()
         self._guarded(cluster.close)
@@ -158,9 +165,13 @@ class Dispatcher:
         if self._cluster is None:
             return
         free = self._cluster.slots() - len(self._futures) - len(self._answers)
+        free -= len(self._called)
         if free <= 0:
             return
-        for asked in self._evaluations.waiting()[:free]:
+        for call in self._calls.take(free):
+            free -= 1
+            self._call(call)
+        for asked in self._evaluations.waiting()[: max(0, free)]:
             free -= 1
             self._evaluate(asked)
         for run in self._next()[: max(0, free)]:
@@ -340,6 +351,36 @@ class Dispatcher:
         except Exception as error:
             logging.getLogger(__name__).exception("The evaluation of %s failed.", asked.run)
             self._evaluations.move(asked, "failed", f"The evaluation failed: {error}")
+        self._after(done)
+
+    # ---- small jobs
+
+    def _call(self, call: Call) -> None:
+        try:
+            future = self._cluster.call(
+                call.name, call.arguments,
+                lambda future: self._inbox.put(lambda: self._returned(future)),
+            )  # fmt: skip
+        except Exception as error:  # a scheduler just gone
+            return call.fail(f"The worker could not be asked: {error}")
+        self._called[future], call.status = call, "running"
+
+    def _returned(self, future: Any) -> None:
+        call, done = self._called.pop(future, None), None
+        if call is None:
+            return
+        try:
+            done = self._cluster.result(future)
+            call.finish(done.result)
+        except WorkerDied:
+            self.state = "starting"
+            call.fail(f"{CRASHED}: try again.")
+        except ClusterLost:
+            self._calls.back(call)
+            return self._lost()
+        except Exception as error:
+            logging.getLogger(__name__).exception("The call of %s failed.", call.name)
+            call.fail(f"The worker could not do it: {error}")
         self._after(done)
 
     # ---- expiry

@@ -32,7 +32,7 @@ with stderr_without("absl::InitializeLog", "oneDNN custom operations"):
     import keras
     import tensorflow as tf
 
-from . import augment, events, loop
+from . import augment, events, loop, regression
 from .control import Control
 from .dataset import Mnist
 from .spec import CLASSES, IMAGE_SHAPE, L2, OPTIMIZERS, Block, RunSpec
@@ -392,3 +392,59 @@ def prepared(spec: RunSpec, data: Mnist) -> tuple[Program, Parts]:
     program, parts = _program(spec), _parts(data, spec.validation, spec.validation_share)
     program.compile(parts.train)
     return program, parts
+
+
+# ------------------------------------------------------------- a line, by GradientTape
+
+
+def fit_line(
+    x: np.ndarray, y: np.ndarray, learning_rate: float, epochs: int, seed: int
+) -> np.ndarray:
+    """As `regression.fit`, differentiated by TensorFlow. The weights are made outside the model
+    function `line`, so each epoch finds them as the last one left them."""
+    weights = [keras.Variable(w, dtype="float64") for w in _drawn(np.random.default_rng(seed))]
+    adam = keras.optimizers.Adam(learning_rate)
+    adam.build(weights)
+
+    def line(x: tf.Tensor) -> tf.Tensor:
+        slope, intercept = weights
+        return slope * x + intercept
+
+    @tf.function
+    def epoch(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.square(line(x) - y))
+        before = [w + 0.0 for w in weights]
+        adam.apply(tape.gradient(loss, weights), weights)
+        return tf.stack([*before, loss])
+
+    x, y = tf.constant(x, tf.float64), tf.constant(y, tf.float64)
+    return np.array([epoch(x, y).numpy() for _ in range(epochs + 1)])
+
+
+def fit_line_inside(
+    x: np.ndarray, y: np.ndarray, learning_rate: float, epochs: int, seed: int
+) -> np.ndarray:
+    """As `regression.fit_inside`: the same, but the weights are made inside the model function, so
+    each call has new ones. Keras's Adam refuses weights that it was not made for, hence a new one
+    each time as well."""
+    rng = np.random.default_rng(seed)
+
+    def line(x: tf.Tensor) -> tuple[tf.Tensor, list]:
+        slope, intercept = weights = [keras.Variable(w, dtype="float64") for w in _drawn(rng)]
+        return slope * x + intercept, weights
+
+    def epoch(x: tf.Tensor, y: tf.Tensor) -> list[float]:
+        with tf.GradientTape() as tape:
+            predicted, weights = line(x)
+            loss = tf.reduce_mean(tf.square(predicted - y))
+        before = [float(w) for w in weights]
+        keras.optimizers.Adam(learning_rate).apply(tape.gradient(loss, weights), weights)
+        return [*before, float(loss)]
+
+    x, y = tf.constant(x, tf.float64), tf.constant(y, tf.float64)
+    return np.array([epoch(x, y) for _ in range(epochs + 1)])
+
+
+def _drawn(rng: np.random.Generator) -> list[np.ndarray]:
+    return list(regression.draw(rng).values())

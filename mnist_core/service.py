@@ -10,9 +10,11 @@ from __future__ import annotations
 import atexit
 import time
 from dataclasses import asdict, replace
+from typing import Any
 
 from . import control, estimate, events
 from .artifacts import DEFAULT
+from .calls import Call
 from .dispatcher import WATCHED_SECONDS, Dispatcher
 from .evaluations import Asked
 from .runs import Run
@@ -139,6 +141,14 @@ class Service(Dispatcher):
         """How far an evaluation is: "queued", "running", "done", or "failed" with a message; None
         if nobody has asked for it. `data` is for DEFAULT alone."""
         return self._evaluations.look(run, data if run == DEFAULT else "")
+
+    def call(self, name: str, **arguments: Any) -> Call:
+        """Have a worker do a small job of `calls.CALLS`, before runs that wait."""
+        if self.state == "failed":
+            raise ValueError(self.message)
+        asked = self._calls.ask(name, arguments)
+        self._inbox.put(self._dispatch)
+        return asked
 
     def close(self) -> None:
         """End everything that `start` started. Safe to call twice."""

@@ -20,6 +20,7 @@ from distributed.system import MEMORY_LIMIT
 
 from . import dataset, events, host, network
 from .artifacts import Evaluation
+from .calls import CALLS
 from .control import Control
 from .spec import RunSpec
 
@@ -137,6 +138,14 @@ def evaluate(
         logits = engine.predict(RunSpec.from_query(query), weights, data.test.images)
     loss, _ = network.cross_entropy(logits, data.test.labels)
     return _done(Evaluation(network.softmax(logits), data.test.labels, loss, step))
+
+
+def call(name: str, arguments: Mapping[str, Any]) -> Done:
+    """Do a small job of CALLS; `result` is what its function of the engine returns."""
+    from . import engine
+
+    with _engine:
+        return _done(getattr(engine, CALLS[name])(**arguments))
 
 
 def _train(
