@@ -54,16 +54,21 @@ Using a model
     finder     several digits in one picture, in reading order
     normal     upright, and of one pen: two more ways to make digits alike
     why        why a model misread: steps, resembling images, what tips the balance
-    descent    the rules of gradient descent, in NumPy
     teach      a copy of a model, taught the visitor's own hand
     evaluation how good a model is: scores, intervals, tests, calibration, ranking
     explain    what a trained model sees: activations, saliency, damage
+    concepts   small ideas of the field as functions of their own
+    surfaces   a loss with two weights, and the paths of descent on it
+    overfitting  a short training, looked at after every epoch
     regression  a line through points: by gradient descent, and exactly
     sources    the source of a function, read from its file
     charts     figures from plain data
     pixel_charts  charts of the pixel statistics, each with its reading and its numbers
     map_charts  those of the map, the components and the suspects
     score_charts  figures of how good a model is
+    animations  charts that play in the browser
+    concept_charts  those of single ideas
+    descent_charts  those of descent on two weights
 The command line (python -m mnist_core)
     __main__   fetch, recipes, train, predict, bench
     bench      the engine side by side with plain Keras, in one run

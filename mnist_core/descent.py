@@ -14,8 +14,8 @@ import numpy as np
 Array = np.ndarray
 
 
-class Rule(Protocol):
-    """What each rule of OPTIMIZERS can do."""
+class Optimizer(Protocol):
+    """What each of OPTIMIZERS can do."""
 
     learning_rate: float
 
@@ -83,7 +83,7 @@ class Adam:
 
 
 # The names are those of `choices.OPTIMIZERS`.
-OPTIMIZERS: dict[str, Callable[[float], Rule]] = {
+OPTIMIZERS: dict[str, Callable[[float], Optimizer]] = {
     "sgd": GradientDescent,
     "momentum": Momentum,
     "rmsprop": RMSprop,

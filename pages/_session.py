@@ -68,6 +68,8 @@ class State:
     picks: dict[str, tuple[int, ...]] = field(default_factory=dict)  # neurons and weights looked at
     trial: tuple[str, Trial] | None = field(default=None, repr=False)  # of which specimen
     trial_fault: str = ""
+    # what was asked of a worker, and its call or why there is none
+    fitting: tuple[Any, Any] | None = field(default=None, repr=False)
 
 
 def state() -> State:

@@ -7,7 +7,7 @@ import streamlit as st
 from pages import _ui
 
 # section -> the module that draws it, imported when it is first asked for
-SECTIONS = {"Microscope": "_microscope"}
+SECTIONS = {"Microscope": "_microscope", "Concepts": "_concepts", "Regression": "_regression"}
 
 _ui.page()
 st.title("Backpropagation, by hand")
