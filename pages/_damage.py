@@ -8,7 +8,7 @@ import streamlit as st
 from mnist_core import evaluation, explain
 from mnist_core.explain import Damage
 from pages import _html, _session, _subject
-from pages._subject import Subject
+from pages._subject import Picture, Subject
 
 CONTROLS = "damage."
 
@@ -16,7 +16,9 @@ CONTROLS = "damage."
 @st.fragment
 def damage(who: Subject) -> None:
     """Hurt the model or its images, and see what it still reads."""
-    index = _subject.choose_image(who)
+    picture = _subject.choose_image(who)
+    if picture is None:
+        return
     outcome, controls = st.columns([3, 2], gap="large")
     with controls:
         done = _model_controls(who) | _image_controls()
@@ -24,7 +26,7 @@ def damage(who: Subject) -> None:
                   on_click=_session.drop_widgets, args=(CONTROLS,))  # fmt: skip
     hurt = Damage(**done)
     with outcome:
-        _one(who, index, hurt)
+        _one(who, picture, hurt)
         _measured(who, hurt)
 
 
@@ -58,16 +60,16 @@ def _image_controls() -> dict:
     return {"noise": noise, "angle": angle, "right": right, "down": down}
 
 
-def _one(who: Subject, index: int, hurt: Damage) -> None:
+def _one(who: Subject, picture: Picture, hurt: Damage) -> None:
     """The image as it now is, and the answer beside that of the unhurt model."""
-    network, image = who.model.network, who.test.images[index]
-    p = explain.answer(network, image, hurt)
-    before, after, label = int(who.predicted[index]), int(p.argmax()), who.test.labels[index]
+    p = explain.answer(who.model.network, picture.image, hurt)
+    before, after = picture.said, int(p.argmax())
     change = f"still {after}" if before == after else f"{before} before, now {after}"
-    st.subheader(f"Label {label}: {change}", anchor=False)
-    picture, bars = st.columns([2, 3], vertical_alignment="center")
-    seen = explain.disturbed(image[None], hurt)[0]
-    picture.html(_html.digit(seen, "min(100%, 14rem)", "what the model is shown"))
+    whose = "Your own digit" if picture.label is None else f"Label {picture.label}"
+    st.subheader(f"{whose}: {change}", anchor=False)
+    large, bars = st.columns([2, 3], vertical_alignment="center")
+    seen = explain.disturbed(picture.image[None], hurt)[0]
+    large.html(_html.digit(seen, "min(100%, 14rem)", "what the model is shown"))
     bars.html(_html.probabilities(p))
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 
 from mnist_core import explain, score_charts
 from pages import _chart, _html, _models, _session, _subject, _ui, _widgets
-from pages._subject import Subject
+from pages._subject import Picture, Subject
 
 MOST_FILTERS = 100
 MOST_EXCITING = 20
@@ -16,15 +16,17 @@ MOST_EXCITING = 20
 @st.fragment
 def inside(who: Subject) -> None:
     """One image on its way through the model."""
-    index = _subject.choose_image(who)
-    _subject.one_image(who, index)
+    picture = _subject.choose_image(who)
+    if picture is None:
+        return
+    _subject.one_image(picture)
     view = _ui.choose("view", list(VIEWS), "View")
-    VIEWS[view](who, index)
+    VIEWS[view](who, picture)
 
 
-def activations(who: Subject, index: int) -> None:
+def activations(who: Subject, picture: Picture) -> None:
     """The output of each layer: maps as pictures, units as sorted bars."""
-    for step in explain.steps(who.model.network, who.test.images[index]):
+    for step in explain.steps(who.model.network, picture.image):
         if step.values.ndim == 3:
             _maps(step)
         else:
@@ -48,7 +50,7 @@ def _pictures(values: np.ndarray, most: float, columns: int) -> None:
     st.html(_html.signed_pictures(values / most, columns))
 
 
-def weights(who: Subject, index: int) -> None:
+def weights(who: Subject, picture: Picture) -> None:
     """What the first layer looks for."""
     kernels = explain.filters(who.model.network)
     size = np.sqrt(np.square(kernels).mean(axis=(1, 2)))
@@ -64,22 +66,22 @@ def weights(who: Subject, index: int) -> None:
                f"{first}.")  # fmt: skip
 
 
-def saliency(who: Subject, index: int) -> None:
+def saliency(who: Subject, picture: Picture) -> None:
     """Which pixels speak for a digit and which against it, asked in two ways."""
-    said = int(who.predicted[index])
+    said = picture.said
     digit_of, patch = st.columns(2, gap="large")
     digit = digit_of.selectbox("For the digit", list(range(10)), index=said, filter_mode=None,
-                               key=f"saliency_{index}_{who.choice}")  # fmt: skip
+                               key=f"saliency_{picture.key}_{who.choice}")  # fmt: skip
     size = patch.select_slider("Patch (pixels)", [3, 5, 7, 9, 11], 5, key="patch")
     left, right = st.columns(2, gap="large")
     with left:
-        _gradient(who, index, digit)
+        _gradient(who, picture, digit)
     with right:
-        _occlusion(who, index, digit, size)
+        _occlusion(who, picture, digit, size)
 
 
-def _gradient(who: Subject, index: int, digit: int) -> None:
-    values = explain.gradient_times_input(who.model.network, who.test.images[index], digit)
+def _gradient(who: Subject, picture: Picture, digit: int) -> None:
+    values = explain.gradient_times_input(who.model.network, picture.image, digit)
     row, column = divmod(int(values.argmax()), explain.SIDE)
     low = divmod(int(values.argmin()), explain.SIDE)
     reading = (f"Row {row}, column {column} speaks most for a {digit} (+{values.max():.2f}), row "
@@ -89,15 +91,15 @@ def _gradient(who: Subject, index: int, digit: int) -> None:
     _chart.show(score_charts.saliency(values, title, reading), "gradient")
 
 
-def _occlusion(who: Subject, index: int, digit: int, size: int) -> None:
-    image, network = who.test.images[index], who.model.network
+def _occlusion(who: Subject, picture: Picture, digit: int, size: int) -> None:
+    image, network = picture.image, who.model.network
     hidden = explain.occlusion(network, image, size)
     fall = explain.logits(network, image[None])[0, digit] - hidden[..., digit]
     row, column = divmod(int(fall.argmax()), explain.SIDE)
     then = int(hidden[row, column].argmax())
     reading = (f"A black patch of {size} × {size} at row {row}, column {column} takes "
                f"{fall.max():.1f} from the logit of {digit}; the answer is then {then}. "
-               f"{_other_answers(hidden, int(who.predicted[index]))}")  # fmt: skip
+               f"{_other_answers(hidden, picture.said)}")  # fmt: skip
     title = f"Occlusion: blue is what {digit} rests on"
     _chart.show(score_charts.saliency(fall, title, reading), "occlusion")
 
@@ -108,10 +110,10 @@ def _other_answers(hidden: np.ndarray, said: int) -> str:
     return f"At {changed} of {places} places the patch changes the answer."
 
 
-def exciting(who: Subject, index: int) -> None:
+def exciting(who: Subject, picture: Picture) -> None:
     """The test images to which one unit answers most strongly."""
     network = who.model.network
-    steps = explain.steps(network, who.test.images[index])
+    steps = explain.steps(network, picture.image)
     left, right = st.columns([2, 1])
     step = left.selectbox("Layer", steps, key="exciting_layer", filter_mode=None,
                           format_func=lambda s: f"{s.name}: {s.units} units")  # fmt: skip
@@ -125,6 +127,7 @@ def exciting(who: Subject, index: int) -> None:
         )  # fmt: skip
     found, value = who.sample[place[unit]], value[unit]
     labels = who.test.labels[found]
+    index = picture.place[1] if picture.place and picture.place[0] == "test" else None
     titles = [f"label {label}, unit {unit} at {v:.2f}"
               for label, v in zip(labels, value, strict=True)]  # fmt: skip
     clicked = _widgets.digit_grid(who.test.images[found], labels, found, index, "grid_exciting",
@@ -137,6 +140,7 @@ def exciting(who: Subject, index: int) -> None:
     )
     if clicked is not None and clicked != index:
         _ui.examine(clicked)
+        _ui.keep_choice("of", _subject.TEST)
         st.rerun(scope="fragment")
 
 

@@ -35,6 +35,7 @@ class State:
     run: str | None = None
     picked: int | None = None
     basket: list[tuple[str, int]] = field(default_factory=list)
+    basket_at: int = 0
     asked: str = ""
     opening: int | None = None
     selection: tuple[str, tuple[int, ...]] | None = None  # split, indices

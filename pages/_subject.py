@@ -3,6 +3,7 @@ ways on from it."""
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -44,6 +45,30 @@ class Subject:
     @cached_property
     def counts(self) -> np.ndarray:
         return evaluation.confusion(self.test.labels, self.predicted)
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """An image uint8 (28, 28) that a model is asked about, with its answer, probabilities (10,).
+
+    `place` is its split and index, None for the visitor's own; `label` None if nobody has said
+    what it is; `name` says where it comes from, in Markdown.
+    """
+
+    image: np.ndarray
+    answer: np.ndarray
+    name: str
+    label: int | None = None
+    place: tuple[str, int] | None = None
+
+    @property
+    def said(self) -> int:
+        return int(self.answer.argmax())
+
+    @property
+    def key(self) -> str:
+        """A name for widgets that begin anew with another picture."""
+        return f"{self.place}" if self.place else f"own_{zlib.crc32(self.image.tobytes())}"
 
 
 def subject(choice: str, name: str) -> Subject | None:
@@ -123,7 +148,7 @@ def gallery(who: Subject, found: np.ndarray, key: str) -> None:
             _ui.examine(clicked)
             st.rerun(scope="fragment")
     with detail:
-        one_image(who, picked)
+        one_image(of_test(who, picked))
 
 
 def _grid(who: Subject, shown: np.ndarray, picked: int, key: str) -> int | None:
@@ -134,46 +159,68 @@ def _grid(who: Subject, shown: np.ndarray, picked: int, key: str) -> int | None:
                                titles=titles)  # fmt: skip
 
 
-def one_image(who: Subject, index: int) -> None:
-    """A test image, large, with what the model says and where one may go with it."""
-    label, p = int(who.test.labels[index]), who.probabilities[index]
-    said = int(p.argmax())
-    verdict = f"read as {said}" if said != label else "read right"
-    st.subheader(f"Label {label}, {verdict}", anchor=False)
-    picture, bars = st.columns([2, 3], vertical_alignment="center")
-    picture.html(_html.digit(who.test.images[index], "min(100%, 14rem)",
-                                f"a handwritten {label}"))  # fmt: skip
-    bars.html(_html.probabilities(p))
-    st.caption(f"`test_images[{index}]` · {_html.percent(p[said])} sure")
-    ways_on(who, index)
+def of_test(who: Subject, index: int) -> Picture:
+    """A test image, with the answer that is known already."""
+    return Picture(who.test.images[index], who.probabilities[index], f"`test_images[{index}]`",
+                   int(who.test.labels[index]), ("test", index))  # fmt: skip
+
+
+def one_image(picture: Picture) -> None:
+    """An image, large, with what the model says and where one may go with it."""
+    label, said = picture.label, picture.said
+    verdict = "read right" if said == label else f"read as {said}"
+    whose = "Your own digit" if label is None else f"Label {label}"
+    st.subheader(f"{whose}, {verdict}", anchor=False)
+    large, bars = st.columns([2, 3], vertical_alignment="center")
+    alt = "your own digit" if label is None else f"a handwritten {label}"
+    large.html(_html.digit(picture.image, "min(100%, 14rem)", alt))
+    bars.html(_html.probabilities(picture.answer))
+    st.caption(f"{picture.name} · {_html.percent(picture.answer[said])} sure")
+    ways_on(picture)
 
 
 SECTIONS = {"Inside": ":material/layers:", "Damage": ":material/healing:"}  # about one image
 
 
-def ways_on(who: Subject, index: int) -> None:
+def ways_on(picture: Picture) -> None:
     """To other places with this image."""
     with st.container(horizontal=True, vertical_alignment="center"):
         for section in [s for s in SECTIONS if s != st.query_params.get("part")]:
             if st.button(section, icon=SECTIONS[section], key=f"to_{section}",
-                         on_click=_to_section, args=(section, index)):  # fmt: skip
+                         on_click=_to_section, args=(section, picture)):  # fmt: skip
                 st.rerun()  # the whole page: this may be a fragment of another section
+        if picture.place is None:
+            _ui.link("draw", "Draw another")
+            return
         if st.button("Draw over it", icon=_ui.PAGES["draw"][1], key="to_draw",
                      help="Take this image to the Draw page as a template"):  # fmt: skip
-            _session.state().template = who.test.images[index].copy()
+            _session.state().template = picture.image.copy()
             _ui.go("draw")
-        if "backprop" in _ui.PAGES:
+        split, index = picture.place
+        if "backprop" in _ui.PAGES and split == "test":
             _ui.link("backprop", "Under the microscope", {"image": str(index)})
-        _ui.link("dataset", "In the dataset", {"split": "test", "image": str(index)})
+        _ui.link("dataset", "In the dataset", {"split": split, "image": str(index)})
 
 
-def _to_section(section: str, index: int) -> None:
-    _ui.examine(index)
+def _to_section(section: str, picture: Picture) -> None:
+    if picture.place and picture.place[0] == "test" and st.query_params.get("part") not in SECTIONS:
+        _ui.examine(picture.place[1])
+        _ui.keep_choice("of", TEST)
     _ui.keep_choice("part", section)
 
 
-def choose_image(who: Subject) -> int:
-    """The test image that Inside and Damage are about."""
+# ------------------------------------------------------------- any image to look at
+
+TEST, OWN, BASKET = "Test set", "My own digit", "Basket"
+
+
+def choose_image(who: Subject) -> Picture | None:
+    """What Inside and Damage are about: a test image, what was last drawn or photographed, or an
+    image of the basket. None if there is none yet; the page then says what to do."""
+    return _CHOOSERS[_ui.choose("of", list(_CHOOSERS), "Which image")](who)
+
+
+def _test_image(who: Subject) -> Picture:
     n = len(who.test.labels)
     index = _ui.examined(n) or 0
     _session.set_widget("image_index", index)
@@ -185,8 +232,40 @@ def choose_image(who: Subject) -> int:
     wrong = np.flatnonzero(~who.right)
     mistake.button("A mistake", icon=":material/error_outline:", key="any_mistake", width="stretch",
                    on_click=_any_of, args=(wrong,), disabled=not len(wrong))  # fmt: skip
-    return index
+    return of_test(who, index)
 
 
 def _any_of(indices: np.ndarray) -> None:
     _ui.examine(int(np.random.default_rng().choice(indices)))
+
+
+def _own_digit(who: Subject) -> Picture | None:
+    image = _session.state().read
+    if image is None:
+        st.info("Draw or photograph a digit on the Draw page, and look at it here.",
+                icon=":material/draw:")  # fmt: skip
+        _ui.link("draw", "Draw a digit")
+        return None
+    return Picture(image, who.model.network.predict(image[None])[0],
+                   "What the Draw page answered last")  # fmt: skip
+
+
+def _of_basket(who: Subject) -> Picture | None:
+    mine = _session.state()
+    if not mine.basket:
+        st.info("The basket is empty: put images into it on the Dataset page, and look at them "
+                "here.", icon=":material/shopping_basket:")  # fmt: skip
+        _ui.link("dataset", "To the digits")
+        return None
+    images, labels = zip(*map(_shared.image, mine.basket), strict=True)
+    at = min(mine.basket_at, len(images) - 1)
+    clicked = _widgets.digit_grid(np.stack(images), labels, range(len(images)), at, "from_basket")
+    if clicked is not None and clicked != at:
+        mine.basket_at = clicked
+        _session.redraw()
+    split, index = mine.basket[at]
+    return Picture(images[at], who.model.network.predict(images[at][None])[0],
+                   f"`{split}_images[{index}]`", labels[at], (split, index))  # fmt: skip
+
+
+_CHOOSERS = {TEST: _test_image, OWN: _own_digit, BASKET: _of_basket}
