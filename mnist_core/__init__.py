@@ -52,6 +52,7 @@ Using a model
     pictures   image files and arrays: what is taken, and what is refused
     paper      which pixels are ink: on even ground, in shadow, between ruled lines
     finder     several digits in one picture, in reading order
+    cutter     digits that touch, cut apart
     normal     upright, and of one pen: two more ways to make digits alike
     why        why a model misread: steps, resembling images, what tips the balance
     teach      a copy of a model, taught the visitor's own hand

@@ -1,5 +1,5 @@
-"""The digits in a picture of several: connected strokes, merged where they belong together, in
-reading order.
+"""The digits in a picture of several: connected strokes, cut apart where digits touch, merged where
+they belong together, in reading order.
 
 Boxes are (top, left, bottom, right) in pixels, the last two exclusive.
 """
@@ -11,6 +11,8 @@ from collections.abc import Iterable
 import numpy as np
 from scipy import ndimage
 
+from . import cutter
+
 Box = tuple[int, int, int, int]
 
 MOST_DIGITS = 60
@@ -19,16 +21,37 @@ SMALL_PART = 0.6  # of the larger part's height; below it a part may be a bar or
 PART_OVERLAP = 0.3  # of the small part's width that lies over or under the large one
 DIGIT_OVERLAP = 0.7  # the same for two large parts, which are rather two digits
 BROKEN = 1.2  # typical heights that two parts of a broken digit may have together
+WHOLE = 0.6  # of the typical height; lower parts are strokes of a digit, and are not cut
 PART_GAP = 0.3  # of the large part's height, at most, between it and a small part
 
 
-def digits(marks: np.ndarray) -> list[tuple[Box, np.ndarray]]:
+def digits(
+    marks: np.ndarray, better: cutter.Better | None = None
+) -> list[tuple[Box, np.ndarray]]:
     """Each digit in `marks` float32 (h, w) as its box and its own ink in that box, lines from top
-    to bottom, each from left to right. At most 60, the largest."""
+    to bottom, each from left to right. At most 60, the largest. `better` judges cuts between digits
+    that touch, as in `cutter.pieces`."""
     parts, _ = ndimage.label(marks > 0, structure=np.ones((3, 3)))
-    boxes = [_box(slices) for slices in ndimage.find_objects(parts)]
+    boxes = _cut_apart(parts, better)
     groups = _without_specks(_merged(boxes), boxes) if boxes else []
     return [_cut(marks, parts, group, boxes) for group in _in_reading_order(groups, boxes)]
+
+
+def _cut_apart(parts: np.ndarray, better: cutter.Better | None) -> list[Box]:
+    """The box of each part, after those of several digits have been numbered anew in `parts`."""
+    boxes = [_box(slices) for slices in ndimage.find_objects(parts)]
+    if not boxes:
+        return boxes
+    lowest = WHOLE * _typical([_height(box) for box in boxes])
+    largest = sorted(range(len(boxes)), key=lambda i: -_size(boxes[i]))[:MOST_DIGITS]
+    count = len(boxes)
+    for i in (i for i in largest if _height(boxes[i]) >= lowest):
+        top, left, bottom, right = boxes[i]
+        inside = parts[top:bottom, left:right]
+        found = cutter.pieces(inside == i + 1, better)
+        inside[found > 1] = found[found > 1] + count - 1
+        count += max(found.max() - 1, 0)
+    return [_box(slices) for slices in ndimage.find_objects(parts)] if count > len(boxes) else boxes
 
 
 def _box(slices: tuple[slice, slice]) -> Box:

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image, ImageDraw
 
-from mnist_core import drawing
+from mnist_core import drawing, models
 from pages import _html, _models, _session, _widgets
 
 INKS = {"Find out": "auto", "Dark on light": "dark", "Light on dark": "light"}
@@ -26,7 +26,8 @@ def choose() -> None:
                                  on_change=_take, args=("photo",))  # fmt: skip
     if given is None and mine.photo is None:
         st.caption("One digit or a page of them, on any paper: shadows and ruled lines are taken "
-                   "away. The picture is not stored.")  # fmt: skip
+                   "away, and digits that touch are cut apart. The picture is not "
+                   "stored.")  # fmt: skip
         return
     st.segmented_control("Ink", list(INKS), default="Find out", required=True, key="photo_ink",
                          on_change=_look, persist_state="session")  # fmt: skip
@@ -56,7 +57,7 @@ def _look() -> None:
         return
     mine.photo_fault = ""
     try:
-        mine.found = drawing.read_digits(mine.photo, ink())
+        mine.found = drawing.read_digits(mine.photo, ink(), models.default().network.predict)
     except drawing.EmptyDrawing:
         mine.photo_fault = ("No digit was found: try the other ink, more light, or a pen that "
                             "writes darker.")  # fmt: skip

@@ -37,6 +37,7 @@ LEAVES = {
     "pictures": {"numpy", "PIL"},
     "paper": {"numpy", "scipy", "PIL"},
     "finder": {"numpy", "scipy"},
+    "cutter": {"numpy", "scipy"},
     "drawing": {"numpy", "PIL"},
     "normal": {"numpy", "scipy", "PIL"},
     "projections": {"numpy", "sklearn", "umap"},
@@ -69,6 +70,7 @@ BELOW = {
     "overfitting": {"network", "descent"},
     "regression": {"descent"},
     "paper": {"pictures"},
+    "finder": {"cutter"},
     "drawing": {"pictures", "paper", "finder"},
 }
 named = pytest.mark.parametrize
