@@ -84,9 +84,9 @@ def _home_of(process: psutil.Process) -> str | None:
 
 
 @contextmanager
-def chromium() -> Iterator:
-    """A Chromium driven by Playwright. Without either the test is skipped, or fails under
-    REQUIRE_BROWSER=1."""
+def chromium(*flags: str) -> Iterator:
+    """A Chromium driven by Playwright, with these flags beside the usual ones. Without either the
+    test is skipped, or fails under REQUIRE_BROWSER=1."""
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
@@ -94,7 +94,7 @@ def chromium() -> Iterator:
     if not shutil.which(CHROMIUM):
         _missing(f"There is no {CHROMIUM}.")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags])
         yield browser
         browser.close()
 

@@ -61,7 +61,8 @@ def test_a_finger_teaches(go, mnist):
         poll(page, lambda: page.locator("#answer").count() == 0, "an empty canvas")
         settle(page)
     page.get_by_role("button", name=re.compile("Teach a copy")).tap()
-    page.get_by_text("Learned from 3 drawings of yours").wait_for()
+    learned = page.get_by_text("Learned from 3 drawings of yours")
+    learned.wait_for(timeout=120_000)  # five seconds of one core, which others may want too
     settle(page)
     model = page.get_by_role("combobox", name="Who answers").input_value()
     assert model.startswith("Taught your hand")

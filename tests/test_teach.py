@@ -10,7 +10,7 @@ from scipy import ndimage
 from mnist_core import dataset, models, teach
 from mnist_core.files import Split
 from mnist_core.network import Network
-from mnist_core.spec import RunSpec
+from mnist_core.spec import Layer, RunSpec
 
 
 def sheared(images, by=1.5):
@@ -95,6 +95,34 @@ def test_held_out_drawings_are_never_learned_from(hand, tiny, monkeypatch):
         shifts = [np.roll(own.images[i], s, axis=(0, 1)) for s in np.ndindex(3, 3)]
         shifts = [np.roll(s, (-1, -1), axis=(0, 1)) for s in shifts]
         assert any((met == s).all(axis=(1, 2)).any() for s in shifts) == (not held)
+
+
+@pytest.fixture(scope="module")
+def dense(mnist):
+    """A dense model with dropout and batch normalisation that has learned MNIST a little."""
+    spec = RunSpec(layers=(Layer(64, batch_norm=True, dropout=0.2),))
+    network = Network.from_spec(spec, np.random.default_rng(0))
+    rng, train = np.random.default_rng(1), mnist.train
+    for _ in range(250):
+        some = rng.integers(len(train.labels), size=64)
+        network.step(train.images[some], train.labels[some], 0.1)
+    return models.Model(spec, network, {})
+
+
+def test_a_dense_model_learns_a_hand_too_and_keeps_its_averages(dense, hand, mnist):
+    """In larger steps, and without training its batch normalisation, as `Network.step` says."""
+    few, unseen = Split(hand.images[:120], hand.labels[:120]), Split(*(
+        part[120:] for part in (hand.images, hand.labels)))  # fmt: skip
+    model, report = teach.teach(dense, few, mnist, np.random.default_rng(0))
+    assert right(model, unseen) > right(dense, unseen) + 0.05 * len(unseen.labels)
+    assert report.test_before == right(dense, of_report(mnist, report))
+    assert report.test_after == right(model, of_report(mnist, report))
+    assert report.test_after >= report.test_before - 0.03 * report.tested
+    before, after = dense.network.weights(), model.network.weights()
+    averages = {name for name in before if "moving" in name}
+    assert len(averages) == 2
+    for name in before:
+        assert np.array_equal(before[name], after[name]) == (name in averages)
 
 
 def test_too_few_drawings_are_refused(hand, tiny):
