@@ -71,7 +71,8 @@ Using a model
     concept_charts  those of single ideas
     descent_charts  those of descent on two weights
 The command line (python -m mnist_core)
-    __main__   fetch, recipes, train, predict, bench
+    __main__   fetch, recipes, train, predict, ablation, bench
+    ablation   what each part of the default model's training is worth
     bench      the engine side by side with plain Keras, in one run
     bench_fit  plain Keras in a process of its own, for that
     bench_app  the app as a visitor meets it, timed in a browser

@@ -1,4 +1,4 @@
-"""The command line: python -m mnist_core fetch | recipes | train | predict | bench.
+"""The command line: python -m mnist_core fetch | recipes | train | predict | ablation | bench.
 
 Results go to stdout, progress to stderr. Bad input gets one sentence on stderr and exit code 2.
 Each command imports what it needs, so that `recipes` answers without waiting for TensorFlow.
@@ -70,6 +70,8 @@ def _parser() -> Parser:
     added.add_argument("--model", required=True, metavar="FILE",
                        help="an .npz or .keras file, or `default` for the one that comes along")
     added.add_argument("images", nargs="+", metavar="IMAGE", help="any image file")
+    _json_option(added)
+    added = command(ablation, "Train the default model briefly, one part left out each time.")
     _json_option(added)
     added = command(bench, "Measure the engine side by side with plain Keras, and the app.")
     added.add_argument("--plot", type=Path, metavar="FILE",
@@ -296,6 +298,23 @@ def _keras_predictor(path: Path) -> Callable[[Any], Any]:
     except Exception as error:  # a foreign model can make Keras raise almost anything
         raise Refused(f"{path} is not a Keras model for MNIST digits.") from error
     return predict
+
+
+# ---- ablation
+
+
+def ablation(given: argparse.Namespace) -> None:
+    from . import ablation, dataset, host
+
+    with _refusing(dataset.DataError, RuntimeError):
+        rows = ablation.run(_say)
+    print(f"{host.cpu()}, {os.cpu_count()} cores; {ablation.IMAGES:,} training images, "
+          f"{ablation.EPOCHS} epochs; % read right")
+    _table([("left out", "MNIST's test set", "drawings"),
+            *((row["left_out"], f"{100 * row['test_accuracy']:.2f}",
+               f"{100 * row['drawn_accuracy']:.2f}") for row in rows)], left=1)  # fmt: skip
+    if given.json:
+        print(json.dumps({"images": ablation.IMAGES, "epochs": ablation.EPOCHS, "rows": rows}))
 
 
 # ---- bench

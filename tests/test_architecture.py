@@ -12,7 +12,8 @@ CORE = sorted((ROOT / "mnist_core").glob("*.py"))
 PAGES = sorted((ROOT / "pages").glob("*.py"))
 PRIVATE = {f"pages.{path.stem}" for path in PAGES if path.stem.startswith("_")}
 TENSORFLOW = {"tensorflow", "keras"}
-WITH_ENGINE = {"engine", "bench", "bench_fit", "bench_estimates", "calibrate", "__init__"}
+WITH_ENGINE = {"ablation", "engine", "bench", "bench_fit", "bench_estimates", "calibrate",
+               "__init__"}  # fmt: skip
 LEAVES = {
     "choices": set(),
     "control": set(),

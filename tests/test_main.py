@@ -130,6 +130,19 @@ def test_ctrl_c_ends_politely(monkeypatch, capsys):
     assert capsys.readouterr().err == "Stopped; nothing was saved.\n"
 
 
+def test_ablation_prints_a_row_for_each_part(monkeypatch, capsys):
+    from mnist_core import ablation
+
+    rows = [{"left_out": name, "test_accuracy": 0.9874, "drawn_accuracy": drawn}
+            for name, drawn in (("nothing", 0.9753), ("other hands", 0.8993))]  # fmt: skip
+    monkeypatch.setattr(ablation, "run", lambda progress: rows)
+    assert main(["ablation", "--json"]) == 0
+    _, header, *table, last = capsys.readouterr().out.splitlines()
+    assert header.startswith("left out") and header.endswith("drawings")
+    assert [line.split()[-2:] for line in table] == [["98.74", "97.53"], ["98.74", "89.93"]]
+    assert json.loads(last)["rows"] == rows
+
+
 def test_bench_prints_a_table_and_the_machine(monkeypatch, capsys):
     from mnist_core import bench, bench_app, bench_estimates
 
@@ -251,4 +264,5 @@ def test_a_process_refuses_with_exit_code_2():
 def test_help_names_every_command():
     run = command("--help")
     assert run.returncode == 0
-    assert all(name in run.stdout for name in ("fetch", "recipes", "train", "predict", "bench"))
+    assert all(name in run.stdout for name in
+               ("fetch", "recipes", "train", "predict", "ablation", "bench"))  # fmt: skip
