@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import dataset, projections, suspects
+from . import dataset, files, projections, suspects
 from .dataset import Mnist
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -225,10 +225,8 @@ def _main(task: str, source: str, path: str) -> None:
         out.flush()
 
     arrays = TASKS[task].compute(dataset.load(source), report)
-    with tempfile.TemporaryDirectory(prefix="incoming-", dir=Path(path).parent) as folder:
-        whole = Path(folder, "result.npz")
-        np.savez(whole, **arrays)
-        os.replace(whole, path)
+    with files.replacing(Path(path)) as file:
+        np.savez(file, **arrays)
 
 
 def _end_with_parent() -> None:

@@ -4,6 +4,7 @@ MNIST (LeCun, Cortes, Burges; http://yann.lecun.com/exdb/mnist/) travels as four
 Keras's layout, as one .npz. Nothing in such a file is believed before it is checked.
 """
 
+import contextlib
 import gzip
 import itertools
 import lzma
@@ -13,6 +14,7 @@ import struct
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -93,11 +95,19 @@ def write(path: Path, data: Mnist) -> None:
     """Keep both splits at `path` as a compressed .npz, whole or not at all. Raises OSError."""
     arrays = (data.train.images, data.train.labels, data.test.images, data.test.labels)
     path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as file:
+        np.savez_compressed(file, **dict(zip(NPZ_ARRAYS, arrays, strict=True)))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A new file to be written, which takes the place of `path` at the end, whole or not at all:
+    whatever is raised meanwhile leaves what was there. Raises OSError."""
     with tempfile.TemporaryDirectory(prefix="incoming-", dir=path.parent) as folder:
         with open(Path(folder, path.name), "wb") as file:
-            np.savez_compressed(file, **dict(zip(NPZ_ARRAYS, arrays, strict=True)))
-            file.flush()
-            os.fsync(file.fileno())
+            yield file
         os.replace(file.name, path)
 
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -20,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from .files import replacing
 from .network import Network, weight_shapes
 from .spec import LIMITS, RunSpec
 
@@ -51,11 +50,8 @@ def save(
     """
     arrays = Network.from_weights(spec, weights).weights()
     text = json.dumps({"spec": spec.to_query(), "about": dict(about)}, allow_nan=False)
-    path = Path(path)
-    with tempfile.TemporaryDirectory(prefix="incoming-", dir=path.parent) as folder:
-        with open(Path(folder, path.name), "wb") as file:
-            np.savez_compressed(file, about=np.frombuffer(text.encode(), np.uint8), **arrays)
-        os.replace(file.name, path)
+    with replacing(Path(path)) as file:
+        np.savez_compressed(file, about=np.frombuffer(text.encode(), np.uint8), **arrays)
 
 
 def load(path: str | Path) -> Model:

@@ -98,13 +98,18 @@ def _impossible_layer(i: int, layer: Layer) -> Iterator[Problem]:
     if not _whole(layer.units, "units"):
         low, high = LIMITS["units"]
         yield Problem(f"Layer {i} must have a whole number of units from {low} to {high:,}.")
-    if layer.activation not in ACTIVATIONS:
-        yield Problem(f"Layer {i}: there is no activation {layer.activation!r}; choose "
+    yield from _impossible_block(f"Layer {i}", layer)
+
+
+def _impossible_block(name: str, block: Layer | Conv) -> Iterator[Problem]:
+    """What dense layers and convolutions have in common."""
+    if block.activation not in ACTIVATIONS:
+        yield Problem(f"{name}: there is no activation {block.activation!r}; choose "
                       f"{', '.join(ACTIVATIONS)}.")
-    if not isinstance(layer.batch_norm, bool):
-        yield Problem(f"Layer {i}: batch normalisation must be True or False.")
-    if layer.dropout not in LIMITS["dropout"]:
-        yield Problem(f"Layer {i}: dropout must be from 0 to 0.9, the share of units left out.")
+    if not isinstance(block.batch_norm, bool):
+        yield Problem(f"{name}: batch normalisation must be True or False.")
+    if block.dropout not in LIMITS["dropout"]:
+        yield Problem(f"{name}: dropout must be from 0 to 0.9, the share of units left out.")
 
 
 def _impossible_convolutions(blocks: object) -> Iterator[Problem]:
@@ -137,13 +142,7 @@ def _impossible_convolution(i: int, block: Conv) -> Iterator[Problem]:
         if not _whole(getattr(block, name), name):
             low, high = LIMITS[name]
             yield Problem(f"Convolution {i} must have a whole number of {words}, {low} to {high}.")
-    if block.activation not in ACTIVATIONS:
-        yield Problem(f"Convolution {i}: there is no activation {block.activation!r}; choose "
-                      f"{', '.join(ACTIVATIONS)}.")
-    if not isinstance(block.batch_norm, bool):
-        yield Problem(f"Convolution {i}: batch normalisation must be True or False.")
-    if block.dropout not in LIMITS["dropout"]:
-        yield Problem(f"Convolution {i}: dropout must be from 0 to 0.9, the share left out.")
+    yield from _impossible_block(f"Convolution {i}", block)
 
 
 def _impossible_augmentation(augment: object) -> Iterator[Problem]:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import projections
+from .network import softmax
 
 SEED = 0
 CLASSES = 10
@@ -151,13 +152,8 @@ def _probabilities(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """softmax(t · scores), the one number t chosen for the least cross-entropy: least squares ranks
     the digits well but is too modest about them (Guo et al. 2017, temperature scaling)."""
     rows = np.arange(len(labels))
-    sharper = (_softmax(t * scores) for t in TEMPERATURES)
+    sharper = (softmax(t * scores) for t in TEMPERATURES)
     return min(sharper, key=lambda p: -np.log(np.maximum(p[rows, labels], 1e-12)).mean())
-
-
-def _softmax(values: np.ndarray) -> np.ndarray:
-    grown = np.exp(values - values.max(axis=1, keepdims=True))
-    return grown / grown.sum(axis=1, keepdims=True)
 
 
 def _chunks(rows: np.ndarray) -> list[np.ndarray]:

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,7 +19,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from . import models
-from .files import NPZ_ARRAYS, Mnist, Split
+from .files import NPZ_ARRAYS, Mnist, Split, replacing
 from .network import Network
 
 EVERY = 4  # of so many drawings one is held out
@@ -165,10 +163,8 @@ class Lessons:
 
     def _write(self, images: np.ndarray, labels: np.ndarray) -> None:
         self._make_room()
-        with tempfile.TemporaryDirectory(prefix="incoming-", dir=self._folder) as folder:
-            new = Path(folder, self._file.name)
-            np.savez_compressed(new, images=images, labels=labels)
-            os.replace(new, self._file)
+        with replacing(self._file) as file:
+            np.savez_compressed(file, images=images, labels=labels)
 
     def _make_room(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)

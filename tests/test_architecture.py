@@ -62,7 +62,7 @@ BELOW = {
     "habits": {"drawing"},
     "estimate": {"spec", "events"},
     "augment": {"choices"},
-    "suspects": {"projections"},
+    "suspects": {"projections", "network"},
     "explain": {"network"},
     "microscope": {"network"},
     "formulas": {"microscope", "network"},
