@@ -38,6 +38,9 @@ Training
     calls      small jobs for a worker: asked for by name, soon over
     cluster    the Dask side of the service: scheduler, worker process, calls
     runs       run records (SQLite), crash-safe
+    database   their file: tables, connections, what can be amiss with it
+    shelf      what owners do with runs: name, note, star, delete and have back
+    groups     runs that belong together: a race or a sweep
     artifacts  what a run leaves in files: checkpoint, model, evaluation
     expiry     which runs are kept no longer
     calibrate  how fast this machine trains: a few small designs, timed

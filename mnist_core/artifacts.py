@@ -9,7 +9,7 @@ import io
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -75,6 +75,19 @@ class Artifacts:
         if "best_epoch" in known:
             known["best"] = events.Best(known.pop("best_epoch"), known.pop("best_value"), best)
         return events.Checkpoint(**parts, **known)
+
+    def save_initial(self, run: str, weights: Mapping[str, np.ndarray]) -> None:
+        """Keep the weights that a run is to begin with. Raises OSError."""
+        self.save(run, "initial.npz", _npz(**weights))
+
+    def start(self, run: str) -> events.Checkpoint | None:
+        """Where a training of the run begins: its newest checkpoint, else the weights that it was
+        given, else None for those of its seed."""
+        path = self._artifact(run, "initial.npz")
+        if self.has_weights(run) or not path.exists():
+            return self.checkpoint(run)
+        with np.load(path, allow_pickle=False) as file:
+            return events.Checkpoint(0, dict(file), {})
 
     def has_weights(self, run: str) -> bool:
         return self._artifact(run, "checkpoint.npz").exists()

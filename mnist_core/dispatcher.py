@@ -40,6 +40,7 @@ class Dispatcher:
         self.state, self.message = "starting", ""
         self._figures = runs.folder / "calibration.json"
         # Figures of another machine's workers are of no use after a change of cluster.
+        self.slots = 1  # trainings at once, as the cluster was last seen
         self.calibration = None if scheduler else estimate.kept(self._figures, host.identity())
         self._closing = threading.Event()
         self._records: Runs = Patient(runs, self._say, self._closing)
@@ -164,8 +165,8 @@ class Dispatcher:
         waiting runs to a worker at once and lose them all with it."""
         if self._cluster is None:
             return
-        free = self._cluster.slots() - len(self._futures) - len(self._answers)
-        free -= len(self._called)
+        self.slots = self._cluster.slots()
+        free = self.slots - len(self._futures) - len(self._answers) - len(self._called)
         if free <= 0:
             return
         for call in self._calls.take(free):
@@ -179,11 +180,15 @@ class Dispatcher:
                 self._begin(run)
 
     def _next(self) -> list[Run]:
-        """The runs that may begin: of each visitor one at a time, however many slots are free."""
+        """The runs that may begin: of each visitor one at a time, however many slots are free; but
+        what races or sweeps may train beside it, once everybody had a turn."""
+        line = self._records.line()
         first: dict[str, Run] = {}
-        for run in self._records.line():
+        for run in line:
             first.setdefault(run.owner, run)
-        return [run for run in first.values() if run.status == "queued"]
+        turns = [run for run in line if run.status == "queued" and first[run.owner] is run]
+        beside = [run for run in line if run.status == "queued" and run.part_of]
+        return turns + [run for run in beside if run not in turns]
 
     def _begin(self, run: Run) -> None:
         try:
@@ -194,7 +199,7 @@ class Dispatcher:
 
     def _train(self, run: Run) -> None:
         self._futures[run.id] = self._cluster.train(
-            run, self._data(run.source), self.runs.checkpoint(run.id),
+            run, self._data(run.source), self.runs.start(run.id),
             self._told.pop(run.id, ()),
             lambda future: self._inbox.put(lambda: self._end(run, future)),
         )  # fmt: skip

@@ -265,8 +265,11 @@ class Program:
             variable.assign(values[name])
 
     def restore(self, saved: events.Checkpoint) -> None:
-        """Go back to a checkpoint of the same design. Raises KeyError if it is of another."""
+        """Go back to a checkpoint of the same design; one without a state is a beginning. Raises
+        KeyError if it is of another."""
         self.load(saved.weights)
+        if not saved.state:
+            return
         for name, variable in self._state().items():
             variable.assign(saved.state[name])
 

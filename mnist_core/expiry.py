@@ -11,6 +11,7 @@ from .runs import Kept
 
 DAY = 24 * 3600.0
 MB = 2**20
+UNDO_DAYS = 1.0  # that a run which its owner deleted can be had back
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,12 @@ def expired(
     kept: Sequence[Kept], rules: Rules, now: float, watched: Collection[str]
 ) -> Iterator[str]:
     """The ids of the runs that go, of `kept`, which begins with the oldest; `now` is in seconds
-    since 1970. What is active or `watched` stays, whatever it takes."""
+    since 1970. What is active or `watched` stays, whatever it takes; what its owner has deleted
+    goes first."""
     total = sum(run.bytes for run in kept)
-    for run in kept:
+    for run in sorted(kept, key=lambda run: run.discarded is None):
         late = now - run.when > rules.days * DAY
+        late = late or (run.discarded is not None and now - run.discarded > UNDO_DAYS * DAY)
         if (late or total > rules.megabytes * MB) and not run.active and run.id not in watched:
             total -= run.bytes
             yield run.id

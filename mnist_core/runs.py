@@ -11,55 +11,27 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from . import events
 from .artifacts import Artifacts
+from .database import ACTIVE, ENDED, StoreError
+from .groups import Groups
+from .shelf import Shelf
 from .spec import RunSpec
 
-ACTIVE = ("queued", "running")
-ENDED = ("finished", "stopped", "interrupted", "failed")
-
-BUSY_SECONDS = 5.0  # a page waits so long for another program that has locked the records
 RETRY_SECONDS = 1.0  # between two attempts of one that can wait longer
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS runs (
-    id TEXT PRIMARY KEY, owner TEXT NOT NULL, spec TEXT NOT NULL, data TEXT NOT NULL,
-    source TEXT NOT NULL, status TEXT NOT NULL, message TEXT NOT NULL DEFAULT '',
-    created REAL NOT NULL, started REAL, ended REAL,
-    test_accuracy REAL, test_loss REAL, seconds REAL
-);
-CREATE INDEX IF NOT EXISTS runs_by_owner ON runs (owner, created);
-CREATE TABLE IF NOT EXISTS events (
-    run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE, n INTEGER NOT NULL,
-    body TEXT NOT NULL, PRIMARY KEY (run, n)
-) WITHOUT ROWID;
-"""
-
-
-class StoreError(ValueError):
-    """The run records cannot be used just now; the message is one plain sentence."""
-
-
-_TROUBLES = {  # SQLite's name for it -> the sentence
-    "SQLITE_BUSY": "The run records are locked by another program: wait a moment and try again.",
-    "SQLITE_LOCKED": "The run records are locked by another program: wait a moment and try again.",
-    "SQLITE_FULL": "The run records cannot be written, because the server's disk is full.",
-    "SQLITE_IOERR": "The run records cannot be read or written: check the server's disk.",
-    "SQLITE_CANTOPEN": "The run records cannot be opened: check the folder of MNIST_LAB_HOME.",
-    "SQLITE_READONLY": "The run records cannot be written: check the folder of MNIST_LAB_HOME.",
-}
-
 
 @dataclass(frozen=True)
 class Run:
-    """One record. Times are seconds since 1970, `seconds` is time spent training, accuracy 0…1."""
+    """One record. Times are seconds since 1970, `seconds` is time spent training, accuracy 0…1;
+    `title` and `note` are the owner's own words, `part_of` the id of its race or sweep."""
 
     id: str
     owner: str
@@ -74,6 +46,11 @@ class Run:
     test_accuracy: float | None
     test_loss: float | None
     seconds: float | None
+    title: str = ""
+    note: str = ""
+    starred: bool = False
+    discarded: float | None = None
+    part_of: str = ""
 
     @property
     def active(self) -> bool:
@@ -81,78 +58,81 @@ class Run:
 
     @property
     def name(self) -> str:
-        """What the run is called in lists: its layers, optimizer and the time it was made."""
+        """What the run is called in lists: as its owner named it, else its layers, optimizer and
+        the time it was made."""
+        if self.title:
+            return self.title
         made = time.strftime("%H:%M", time.localtime(self.created))
         return f"{'-'.join(self.spec.sizes)} · {self.spec.optimizer} · {made}"
 
 
 @dataclass(frozen=True)
 class Kept:
-    """What a run takes: `bytes` on disk since `when`, its end or, while it is active, its making
-    (seconds since 1970)."""
+    """What a run takes: `bytes` on disk since `when`, its end or, while it is active, its making;
+    `discarded` is when its owner deleted it (seconds since 1970)."""
 
     id: str
     active: bool
     when: float
     bytes: int
+    discarded: float | None = None
 
 
-class Runs(Artifacts):
+class Runs(Artifacts, Shelf, Groups):
     """All runs under one folder. Safe to use from several threads. Every method that reads or
     writes records raises StoreError while they cannot be used."""
 
     def __init__(self, folder: str | Path) -> None:
         super().__init__(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        with self._database() as db:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.executescript(_SCHEMA)
+        self._prepare()
 
-    @contextmanager
-    def _database(self) -> Iterator[sqlite3.Connection]:
-        """A connection for one transaction. Opening costs about 0.1 ms and spares us sharing one
-        between the short-lived threads of page runs."""
-        db = None
-        try:
-            db = sqlite3.connect(self.folder / "runs.sqlite", timeout=BUSY_SECONDS)
-            db.row_factory = sqlite3.Row
-            db.execute("PRAGMA synchronous = NORMAL")
-            db.execute("PRAGMA foreign_keys = ON")
-            with db:
-                yield db
-        except sqlite3.OperationalError as error:
-            known = (s for name, s in _TROUBLES.items() if error.sqlite_errorname.startswith(name))
-            if sentence := next(known, None):
-                raise StoreError(sentence) from error
-            raise
-        finally:
-            if db:
-                db.close()
-
-    def create(self, spec: RunSpec, owner: str, data: str, source: str) -> Run:
-        """A new queued run under an unguessable id. Raises SpecError for a design over the limits,
-        whichever way it came here."""
+    def create(
+        self, spec: RunSpec, owner: str, data: str, source: str, part_of: str = "",
+        initial: Mapping[str, np.ndarray] | None = None,
+    ) -> Run:  # fmt: skip
+        """A new queued run under an unguessable id, of the group `part_of` if it is of one. With
+        `initial` it begins with these weights instead of its seed's. Raises SpecError for a design
+        over the limits, whichever way it came here, and OSError if the weights cannot be saved."""
         spec.check()
         run = secrets.token_urlsafe(12)
+        if initial is not None:
+            self.save_initial(run, initial)
         with self._database() as db:
             db.execute(
-                "INSERT INTO runs (id, owner, spec, data, source, status, created) "
-                "VALUES (?, ?, ?, ?, ?, 'queued', ?)",
-                (run, owner, json.dumps(spec.to_query()), data, source, time.time()),
+                "INSERT INTO runs (id, owner, spec, data, source, status, created, part_of) "
+                "VALUES (?, ?, ?, ?, ?, 'queued', ?, ?)",
+                (run, owner, json.dumps(spec.to_query()), data, source, time.time(), part_of),
             )
         return self.get(run)
 
     def get(self, run: str) -> Run | None:
-        """The record, or None if there is no such run or its design cannot be read: one of a later
-        version, or one over the limits that did not come through `create`."""
-        with self._database() as db:
-            row = db.execute("SELECT * FROM runs WHERE id = ?", (run,)).fetchone()
-        return _record(row) if row else None
+        """The record, or None if there is no such run, its owner has deleted it, or its design
+        cannot be read: one of a later version, or one over the limits that did not come through
+        `create`."""
+        query = "SELECT * FROM runs WHERE id = ? AND discarded IS NULL"
+        return next(iter(self._select(query, (run,))), None)
 
     def of(self, owner: str, limit: int = 100) -> list[Run]:
-        """An owner's runs, the newest first."""
-        query = "SELECT * FROM runs WHERE owner = ? ORDER BY created DESC LIMIT ?"
+        """An owner's runs, the newest first, without the trials of sweeps."""
+        query = """
+            SELECT * FROM runs WHERE owner = ? AND discarded IS NULL
+            AND part_of NOT IN (SELECT id FROM run_groups WHERE kind = 'sweep')
+            ORDER BY created DESC LIMIT ?
+        """
         return self._select(query, (owner, limit))
+
+    def members(self, group: str) -> list[Run]:
+        """The runs of a race or a sweep, in the order in which they were made."""
+        query = "SELECT * FROM runs WHERE part_of = ? AND discarded IS NULL ORDER BY created"
+        return self._select(query, (group,)) if group else []
+
+    def discarded(self, owner: str) -> list[Run]:
+        """What an owner has deleted and can still have back, the last one first."""
+        query = """
+            SELECT * FROM runs WHERE owner = ? AND discarded IS NOT NULL ORDER BY discarded DESC
+        """
+        return self._select(query, (owner,))
 
     def active(self) -> list[Run]:
         """Queued and running runs of everybody, in the order in which they came."""
@@ -221,13 +201,13 @@ class Runs(Artifacts):
         """What every run takes, with its events, the oldest first."""
         query = """
             SELECT id, status IN (?, ?) AS active, COALESCE(ended, created) AS time,
-            (SELECT COALESCE(SUM(LENGTH(body)), 0) FROM events WHERE run = id) AS bytes
+            (SELECT COALESCE(SUM(LENGTH(body)), 0) FROM events WHERE run = id) AS bytes, discarded
             FROM runs ORDER BY time
         """
         with self._database() as db:
             rows = db.execute(query, ACTIVE).fetchall()
-        return [Kept(run, bool(active), when, size + self.bytes_of(run))
-                for run, active, when, size in rows]  # fmt: skip
+        return [Kept(run, bool(active), when, size + self.bytes_of(run), discarded)
+                for run, active, when, size, discarded in rows]  # fmt: skip
 
     def delete(self, run: str) -> None:
         """Remove an ended run with all that it left. Files go first: what is cut short here is
@@ -238,6 +218,7 @@ class Runs(Artifacts):
             if db.execute(marks, (run, *ACTIVE)).fetchone():
                 self.delete_files(run)
                 db.execute("DELETE FROM runs WHERE id = ?", (run,))
+                self._drop_empty(db)
 
     def append(self, run: str, new: Iterable[events.Event]) -> None:
         """Add events to the run's log, all or none."""
@@ -287,6 +268,7 @@ class Patient:
 def _record(row: sqlite3.Row) -> Run | None:
     values = dict(row)
     try:
-        return Run(**(values | {"spec": RunSpec.from_query(json.loads(values["spec"]))}))
+        spec = RunSpec.from_query(json.loads(values["spec"]))
+        return Run(**(values | {"spec": spec, "starred": bool(values["starred"])}))
     except (ValueError, TypeError, AttributeError):  # a later version's, or made by hand
         return None

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import atexit
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
+
+import numpy as np
 
 from . import control, estimate, events
 from .artifacts import DEFAULT
@@ -36,16 +39,22 @@ class Service(Dispatcher):
 
     def submit(
         self, spec: RunSpec, owner: str, data: str, source: str,
-        predicted: estimate.Estimate | None = None,
-    ) -> Run:
+        predicted: estimate.Estimate | None = None, part_of: str = "",
+        initial: Mapping[str, np.ndarray] | None = None,
+    ) -> Run:  # fmt: skip
         """Queue a run on the data that `dataset.load(source)` gives; `data` is that data's name.
-        What was `predicted` for it is kept with its record.
+        What was `predicted` for it is kept with its record. Runs that are `part_of` a group may
+        train at once, as far as there are workers; `initial` are weights to begin with.
 
         Raises SpecError for a design that cannot be trained, ValueError if the owner has as many
-        waiting as one may, or one training that nobody watches.
+        waiting as one may, or one training that nobody watches, or if the disk is full.
         """
-        self._admit(owner)
-        run = self.runs.create(spec, owner, data, source)
+        self._admit(owner, part_of)
+        try:
+            run = self.runs.create(spec, owner, data, source, part_of, initial)
+        except OSError as error:
+            raise ValueError(f"The initial weights could not be saved ({error.strerror or error}): "
+                             "make room on the server's disk.") from error  # fmt: skip
         if predicted:
             self.runs.append(run.id, [events.Predicted(**asdict(predicted))])
         if self.state == "failed":
@@ -53,9 +62,10 @@ class Service(Dispatcher):
         self._inbox.put(self._dispatch)
         return run
 
-    def _admit(self, owner: str) -> None:
+    def _admit(self, owner: str, part_of: str = "") -> None:
         mine = [run for run in self.runs.active() if run.owner == owner]
-        if sum(run.status == "queued" for run in mine) >= WAITING_EACH:
+        waiting = sum(run.status == "queued" and not run.part_of for run in mine)
+        if waiting >= WAITING_EACH and not part_of:
             raise ValueError(
                 f"You have {WAITING_EACH} runs waiting already: stop one, or let one finish first."
             )
@@ -149,6 +159,11 @@ class Service(Dispatcher):
         asked = self._calls.ask(name, arguments)
         self._inbox.put(self._dispatch)
         return asked
+
+    @property
+    def closed(self) -> bool:
+        """Whether no more trainings will be taken."""
+        return self._closing.is_set()
 
     def close(self) -> None:
         """End everything that `start` started. Safe to call twice."""

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mnist_core import cluster, dataset, dispatcher, events, models, worker
+from mnist_core import cluster, database, dataset, dispatcher, events, models, worker
 from mnist_core import runs as records
 from mnist_core.artifacts import DEFAULT, Evaluation
 from mnist_core.events import ClusterLost, WorkerDied
@@ -184,6 +184,29 @@ def test_each_visitor_trains_one_run_at_a_time_however_many_workers_are_free(ser
     assert [status(service, run) for run in (*ada, bob)] == ["running", "queued", "running"]
     end(job(0))
     wait(lambda: status(service, ada[1]) == "running")
+
+
+def test_what_races_trains_side_by_side_after_everybody_had_a_turn(service, tiny, submit):
+    def racer():
+        return service.submit(SPEC, "ada", tiny.name, tiny.source, part_of="race").id
+
+    first = submit("ada")
+    wait(lambda: status(service, first) == "running")
+    racers, own, bob = [racer() for _ in range(5)], submit("ada"), submit("bob")
+    made[-1].free = 3
+    wait(lambda: len(made[-1].jobs) == 3)
+    idle(service)
+    assert {job.run for job in made[-1].jobs} == {first, bob, racers[0]}
+    assert service.slots == 3 and status(service, own) == "queued"
+
+
+def test_a_run_begins_with_the_weights_that_it_was_given(service, tiny):
+    given = {"logits/kernel": np.ones((784, 10), np.float32)}
+    run = service.submit(SPEC, "ada", tiny.name, tiny.source, initial=given).id
+    started = job().resume
+    assert started.step == 0 and not started.state
+    assert np.array_equal(started.weights["logits/kernel"], given["logits/kernel"])
+    assert not service.runs.has_weights(run)
 
 
 def test_visitors_take_turns_on_one_worker(service, submit):
@@ -382,7 +405,8 @@ def test_a_worker_that_has_grown_is_replaced_between_two_jobs(service, submit):
     assert made[-1].replaced == []
     end(job(1), memory=dispatcher.MEMORY_LIMIT - dispatcher.HEADROOM + 1)
     wait(lambda: status(service, third) == "running")
-    assert made[-1].replaced == ["tcp://w"] and len(made[-1].jobs) == 3
+    wait(lambda: len(made[-1].jobs) == 3)
+    assert made[-1].replaced == ["tcp://w"]
     assert status(service, first) == status(service, second) == "finished"
 
 
@@ -512,7 +536,7 @@ db.execute("COMMIT")
 @pytest.fixture
 def locked(service, monkeypatch):
     """Another process holds the run records to itself, until this is called."""
-    monkeypatch.setattr(records, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
     command = [sys.executable, "-c", HOLDER, str(service.runs.folder / "runs.sqlite")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout.readline() == b"locked\n"
@@ -534,7 +558,7 @@ def test_nothing_is_lost_while_another_program_locks_the_records(
     made[-1].heard({"run": run, "events": [events.to_wire(events.Compiled(1.0))]})
     end(task)
     wait(lambda: "locked by another program" in service.message)
-    assert sentence(submit) == records._TROUBLES["SQLITE_BUSY"]
+    assert sentence(submit) == database._TROUBLES["SQLITE_BUSY"]
     unlock()
     wait(lambda: status(service, run) == "finished")
     wait(lambda: service.message == "")

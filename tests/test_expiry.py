@@ -27,6 +27,14 @@ def test_what_is_too_old_goes():
     assert gone(kept(id="a", age=31), kept(id="b", age=30.1), kept(id="c", age=29)) == ["a", "b"]
 
 
+def test_what_its_owner_deleted_goes_after_a_day_and_first_where_there_is_no_room():
+    now = NOW - 0.5 * DAY
+    a, b = kept(id="a", mb=6), Kept("b", False, NOW, 6 * MB, now)
+    assert gone(kept(id="a"), Kept("b", False, NOW, 1, now)) == []
+    assert gone(a, b) == ["b"]
+    assert gone(Kept("b", False, NOW, 1, NOW - 1.1 * DAY)) == ["b"]
+
+
 def test_of_too_much_the_oldest_goes_first_and_no_more_than_needed():
     runs = [kept(id=name, age=age, mb=4) for name, age in (("a", 4), ("b", 3), ("c", 2), ("d", 1))]
     assert gone(*runs) == ["a", "b"]

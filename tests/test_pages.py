@@ -33,14 +33,14 @@ class Desk:
     """Takes runs like the service, but has no worker: what becomes of them, the test decides."""
 
     state, message = "ready", ""
-    calibration = None
+    calibration, slots, closed = None, 1, False
     ahead = Service.ahead
 
     def __init__(self, runs: Runs) -> None:
         self.runs, self.stopped, self.told, self.seen = runs, [], [], []
 
-    def submit(self, spec, owner, data, source, predicted=None):
-        run = self.runs.create(spec, owner, data, source)
+    def submit(self, spec, owner, data, source, predicted=None, part_of="", initial=None):
+        run = self.runs.create(spec, owner, data, source, part_of, initial)
         if predicted:
             self.runs.append(run.id, [events.Predicted(**asdict(predicted))])
         return run
