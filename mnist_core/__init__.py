@@ -22,6 +22,7 @@ Designs
     estimate   how long a design will train on this host, and its memory: before it does
     lesson     what a teacher's link locks, hides and asks for
     recipes    named RunSpecs, each with its source and its published figure
+    variations  what of a design a race or a sweep can vary
     export     the Keras script of a design
     augment    training images distorted, in NumPy or in Keras by one formula
 Training
@@ -43,6 +44,7 @@ Training
     groups     runs that belong together: a race or a sweep
     artifacts  what a run leaves in files: checkpoint, model, evaluation
     expiry     which runs are kept no longer
+    sweeps     races and sweeps under way
     calibrate  how fast this machine trains: a few small designs, timed
     host       what this machine is, and what this process takes of it
 Using a model
@@ -66,6 +68,9 @@ Using a model
     overfitting  a short training, looked at after every epoch
     regression  a line through points: by gradient descent, and exactly
     sources    the source of a function, read from its file
+    compare    runs side by side: settings that differ, final figures, curves
+    race       a fair race: the same beginning, and a paired test that says who won
+    sweep      a search over settings: what to try next, which of them matter
     charts     figures from plain data
     pixel_charts  charts of the pixel statistics, each with its reading and its numbers
     map_charts  those of the map, the components and the suspects
@@ -73,6 +78,7 @@ Using a model
     animations  charts that play in the browser
     concept_charts  those of single ideas
     descent_charts  those of descent on two weights
+    run_charts  curves of several runs, what a race and a sweep have found
 The command line (python -m mnist_core)
     __main__   fetch, recipes, train, predict, ablation, bench
     ablation   what each part of the default model's training is worth

@@ -386,11 +386,19 @@ def weight_shapes(spec: Any) -> dict[str, tuple[int, ...]]:
 def initial_weights(spec: Any, rng: np.random.Generator) -> dict[str, Array]:
     """Keras's initial values for every weight of a RunSpec's network, float64: kernels by the
     spec's initializer, zero biases, unit scales."""
-    kernel = INITIALIZERS[spec.initializer]
     return {
-        name: kernel(shape, rng) if name.endswith("/kernel") else _initial(name, shape)
+        name: initial_weight(name, shape, spec.initializer, rng)
         for name, shape in weight_shapes(spec).items()
     }
+
+
+def initial_weight(
+    name: str, shape: tuple[int, ...], initializer: str, rng: np.random.Generator
+) -> Array:
+    """The initial values of one weight of `weight_shapes`, float64."""
+    if name.endswith("/kernel"):
+        return INITIALIZERS[initializer](shape, rng)
+    return _initial(name, shape)
 
 
 def _truncated_normal(variance: float, shape: tuple[int, ...], rng: np.random.Generator) -> Array:

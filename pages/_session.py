@@ -71,6 +71,10 @@ class State:
     trial_fault: str = ""
     # what was asked of a worker, and its call or why there is none
     fitting: tuple[Any, Any] | None = field(default=None, repr=False)
+    compared: list[str] = field(default_factory=list)  # runs that are side by side
+    groups: dict[str, str] = field(default_factory=dict)  # "race", "sweep" -> the one shown
+    deleted: list[str] = field(default_factory=list)  # runs, just now: they can be had back
+    listed: int = 0  # goes up when the list of runs forgets what was ticked
 
 
 def state() -> State:

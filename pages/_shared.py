@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
@@ -19,6 +19,9 @@ from mnist_core.runs import Runs
 from mnist_core.service import Service
 from pages import _session
 from pages._work import Job
+
+if TYPE_CHECKING:
+    from mnist_core.sweeps import Sweeps
 
 
 @st.cache_resource(show_spinner=False)
@@ -32,6 +35,14 @@ def service() -> Service:
     """The one gate to training, started with the first visitor."""
     scheduler = os.environ.get("MNIST_LAB_SCHEDULER") or None
     return Service(runs(), data().source, scheduler).start()
+
+
+@st.cache_resource(show_spinner=False)
+def sweeps() -> Sweeps:
+    """The races and sweeps of all visitors."""
+    from mnist_core.sweeps import Sweeps  # with SciPy, for which the first page does not wait
+
+    return Sweeps(service())
 
 
 # Begun when the server first runs any page, so that reading overlaps with importing the rest.

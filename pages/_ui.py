@@ -25,6 +25,7 @@ PAGES = {
     "draw": ("Draw", ":material/draw:"),
     "evaluate": ("Evaluate", ":material/fact_check:"),
     "backprop": ("Backprop", ":material/function:"),
+    "runs": ("Runs", ":material/list_alt:"),
 }
 
 

@@ -21,6 +21,7 @@ PAGES = {
     "builder": ("Build and train", RunSpec(layers=(Layer(64, "tanh"),), seed=7).to_query()),
     "draw": ("Draw a digit", {"from": "mail"}),
     "evaluate": ("Evaluate a model", {"part": "Mistakes"}),
+    "runs": ("Runs", {"tab": "Race"}),
 }
 LONG = RunSpec(epochs=100)  # most of a minute at least, whatever the machine
 CANVAS = "[class*=st-key-canvas_] canvas.upper-canvas"

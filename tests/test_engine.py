@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mnist_core import engine, events, loop
+from mnist_core import engine, events, loop, race
 from mnist_core.control import Control
 from mnist_core.dataset import Mnist, Split
 from mnist_core.network import Network, cross_entropy
@@ -385,6 +385,20 @@ def test_a_resumed_run_ends_like_one_that_never_paused(optimizer, tiny):
     assert happened[-1].step == whole.step
     assert_same_weights(happened[-1].checkpoint, whole.checkpoint, rtol=1e-5, atol=1e-6)
     assert happened[-1].test_loss == pytest.approx(whole.test_loss, rel=1e-5)
+
+
+def test_given_weights_are_where_a_run_begins(tiny):
+    spec = replace(SMALL, epochs=1)
+    first = train(spec, tiny)[-1]
+    other = race.initial_weights(spec)
+    given = train(spec, tiny, resume=events.Checkpoint(0, other, {}))
+    start = given[-1].snapshots[0]
+    assert start.step == 0
+    for name, value in other.items():
+        np.testing.assert_array_equal(start.weights[name], value.astype(np.float16))
+    assert [e.step for e in of(events.EpochEnded, given)] == [16]
+    assert some_weights_differ(given[-1].checkpoint, first.checkpoint)
+    assert_same_weights(end(spec, tiny).checkpoint, first.checkpoint, atol=1e-6)
 
 
 def test_a_run_stopped_within_an_epoch_resumes_there(tiny):
