@@ -29,6 +29,8 @@ Training
     engine     RunSpec -> Keras model -> compiled chunks -> events; the only TensorFlow
     quiet      TensorFlow's start-up notes kept out of stderr
     loop       one run: its chunks, its epochs, what it is told and what it says
+    descent    what is minimised, and by which rule: gradient descent, momentum, RMSprop, Adam
+    numpy_training  RunSpec -> NumPy network -> mini-batches -> events: a training by hand
     control    a word with a running training: pause, step, stop, learning rate
     events     what a run says while it runs, and its form on the wire
     snapshots  what a network was on its way, for a run to be played again

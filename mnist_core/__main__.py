@@ -179,10 +179,10 @@ def _check_target(path: Path | None) -> None:
 
 
 def _train(given: argparse.Namespace, spec: Any, data: Any) -> int:
-    from . import engine, events
+    from . import events, loop
 
     result = {"recipe": given.recipe, "seed": spec.seed, "data": data.name, "epochs": []}
-    for event in engine.train(spec, data):
+    for event in loop.train(spec, data):
         match event:
             case events.Failed():
                 _say(event.message)
@@ -226,7 +226,7 @@ def _measured(event: Any, spec: Any) -> dict[str, float]:
 
 
 def _save(given: argparse.Namespace, spec: Any, weights: Any, result: dict[str, Any]) -> None:
-    from . import engine, models
+    from . import models
 
     kept = ("test_accuracy", "test_loss", "data", "recipe", "seed")
     about = {name: result[name] for name in kept} | {"command": given.command}
@@ -234,6 +234,8 @@ def _save(given: argparse.Namespace, spec: Any, weights: Any, result: dict[str, 
         if given.save.suffix == ".npz":
             models.save(given.save, spec, weights, about)
         else:
+            from . import engine
+
             given.save.write_bytes(engine.keras_file(spec, weights))
     _say(f"kept as {given.save}")
 

@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from . import dataset, engine
+from . import dataset, engine, numpy_training
 from .bench_fit import CALL, Fit
 from .host import cpu
+from .recipes import RECIPES
 from .spec import Conv, Layer, RunSpec
 
 NETWORKS: dict[str, RunSpec] = {
@@ -28,6 +29,7 @@ NETWORKS: dict[str, RunSpec] = {
     "conv32-pool-conv64-pool-10, adam, 128": RunSpec(
         (), convolutions=(Conv(32), Conv(64)), batch_size=128
     ),
+    "784-128-64-32-10 in NumPy, adam, 32": RECIPES["numpy-128-64-32"].spec,
 }
 # One thing grows at a time, from the same network of two layers of 256.
 COSTS: dict[str, dict[int, RunSpec]] = {
@@ -102,7 +104,8 @@ def _row(name: str, images: int, times: dict[str, list[float]], peak: float) -> 
 
 def _measure(spec: RunSpec, steps: int, repeats: int) -> dict[str, list[float]]:
     """Seconds of each contender in each round, and the matrix product's FLOP/s in each ("peak")."""
-    step = engine.stepper(spec, *training_images(spec.batch_size * steps))
+    room = numpy_training if spec.framework == "numpy" else engine
+    step = room.stepper(spec, *training_images(spec.batch_size * steps))
     times: dict[str, list[float]] = {"engine": [], "fit": [], "tuned_fit": [], "peak": []}
     with Fit(spec, steps) as fit:
         for _ in range(repeats):

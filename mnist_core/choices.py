@@ -60,6 +60,28 @@ OPTIMIZERS: dict[str, Optimizer] = {
     ),
 }
 
+
+class Framework(NamedTuple):
+    """What computes a training: its name, one sentence, the module with its `train`, and which of
+    OPTIMIZERS it has."""
+
+    label: str
+    says: str
+    room: str
+    optimizers: tuple[str, ...]
+
+
+FRAMEWORKS: dict[str, Framework] = {
+    "keras": Framework(
+        "Keras", "TensorFlow, compiled for exactly this design: the fast way.", "engine",
+        tuple(OPTIMIZERS),
+    ),
+    "numpy": Framework(
+        "NumPy", "Every forward and backward pass by hand, in code that the Backprop page shows.",
+        "numpy_training", ("sgd", "momentum", "rmsprop", "adam"),
+    ),
+}
+
 VALIDATIONS: dict[str, Choice] = {
     "share": Choice(
         "a share of the training images",
@@ -133,6 +155,7 @@ LIMITS: dict[str, Limit] = {
     "seed": Limit(0, 2**31 - 1),
     "parameters": Limit(1, 4_000_000),
     "multiplications": Limit(1, 20_000_000),
+    "windows": Limit(1, 128_000_000),
     "shift": Limit(0.0, 6.0),
     "rotation": Limit(0.0, 45.0),
     "zoom": Limit(0.0, 0.5),

@@ -1,91 +1,143 @@
-"""How a gradient becomes a step: the update rules of gradient descent, on NumPy arrays.
+"""Going downhill by hand: what a RunSpec minimises, and the four rules by which it descends.
 
-w is a parameter, g = ∂L/∂w its gradient, η the learning rate. Each rule works element by element,
-keeps a state of its own for each name, and has Keras's defaults and formulas.
+Each optimizer is Keras's of the same name with its default values, so that a run here and a run
+there differ in nothing but who computes it. NumPy only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-Array = np.ndarray
+from .network import Array, Network, cross_entropy
 
 
-class Optimizer(Protocol):
-    """What each of OPTIMIZERS can do."""
+class Optimizer:
+    """A rule that turns gradients into steps; θ is a parameter, g its gradient, η the learning
+    rate, which may change between two steps.
 
-    learning_rate: float
-
-    def update(self, name: str, parameter: Array, gradient: Array) -> Array:
-        """The parameter's next value, a new array of its shape and dtype."""
-        ...
-
-
-class GradientDescent:
-    """w ← w − η g."""
+    `state` keeps what a rule remembers of each parameter, by its name. Arrays keep the dtype of
+    their parameter, and none that was given or returned is written into.
+    """
 
     def __init__(self, learning_rate: float) -> None:
         self.learning_rate = learning_rate
+        self.state: dict[str, dict[str, Array]] = {}
+
+    def update(self, name: str, parameter: Array, gradient: Array) -> Array:
+        """The parameter after one step."""
+        raise NotImplementedError
+
+    def _kept(self, name: str, like: Array, *what: str) -> dict[str, Array]:
+        if name not in self.state:
+            self.state[name] = {key: np.zeros_like(like) for key in what}
+        return self.state[name]
+
+
+class GradientDescent(Optimizer):
+    """θ ← θ − η g. With the gradient of a batch: stochastic gradient descent."""
 
     def update(self, name: str, parameter: Array, gradient: Array) -> Array:
         return parameter - self.learning_rate * gradient
 
 
-class Momentum:
-    """v ← μ v − η g, w ← w + v (Polyak 1964), with μ = 0.9."""
+class Momentum(Optimizer):
+    """v ← 0.9 v − η g, θ ← θ + v (Polyak 1964)."""
 
-    def __init__(self, learning_rate: float, momentum: float = 0.9) -> None:
-        self.learning_rate, self.momentum = learning_rate, momentum
-        self.velocity: dict[str, Array] = {}
+    momentum = 0.9
 
     def update(self, name: str, parameter: Array, gradient: Array) -> Array:
-        v = self.momentum * self.velocity.get(name, 0.0) - self.learning_rate * gradient
-        self.velocity[name] = v
-        return parameter + v
+        kept = self._kept(name, parameter, "v")
+        kept["v"] *= self.momentum
+        kept["v"] -= self.learning_rate * gradient
+        return parameter + kept["v"]
 
 
-class RMSprop:
-    """s ← ρ s + (1 − ρ) g², w ← w − η g / √(s + ε) (Tieleman, Hinton 2012), with ρ = 0.9."""
+class RMSprop(Optimizer):
+    """v ← 0.9 v + 0.1 g², θ ← θ − η g / √(v + ε) (Hinton, Coursera lecture 6e, 2012)."""
 
-    def __init__(self, learning_rate: float, rho: float = 0.9, epsilon: float = 1e-7) -> None:
-        self.learning_rate, self.rho, self.epsilon = learning_rate, rho, epsilon
-        self.square: dict[str, Array] = {}
-
-    def update(self, name: str, parameter: Array, gradient: Array) -> Array:
-        s = self.rho * self.square.get(name, 0.0) + (1 - self.rho) * gradient * gradient
-        self.square[name] = s
-        return parameter - self.learning_rate * gradient / np.sqrt(s + self.epsilon)
-
-
-class Adam:
-    """m ← β₁ m + (1 − β₁) g, s ← β₂ s + (1 − β₂) g², and at the t-th step
-    w ← w − η √(1 − β₂ᵗ) / (1 − β₁ᵗ) · m / (√s + ε) (Kingma, Ba 2015), with β = 0.9, 0.999."""
-
-    def __init__(
-        self, learning_rate: float, beta_1: float = 0.9, beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-    ) -> None:  # fmt: skip
-        self.learning_rate, self.epsilon = learning_rate, epsilon
-        self.beta_1, self.beta_2 = beta_1, beta_2
-        self.state: dict[str, tuple[Array | float, Array | float, int]] = {}
+    rho, epsilon = 0.9, 1e-7
 
     def update(self, name: str, parameter: Array, gradient: Array) -> Array:
-        m, s, t = self.state.get(name, (0.0, 0.0, 0))
-        m = self.beta_1 * m + (1 - self.beta_1) * gradient
-        s = self.beta_2 * s + (1 - self.beta_2) * gradient * gradient
-        t += 1
-        self.state[name] = m, s, t
-        rate = self.learning_rate * (1 - self.beta_2**t) ** 0.5 / (1 - self.beta_1**t)
-        return parameter - rate * m / (np.sqrt(s) + self.epsilon)
+        kept = self._kept(name, parameter, "v")
+        kept["v"] *= self.rho
+        kept["v"] += (1 - self.rho) * (gradient * gradient)
+        step = np.sqrt(kept["v"] + self.epsilon)
+        np.divide(gradient, step, out=step)
+        step *= self.learning_rate
+        return np.subtract(parameter, step, out=step)
 
 
-# The names are those of `choices.OPTIMIZERS`.
+class Adam(Optimizer):
+    """m ← 0.9 m + 0.1 g, v ← 0.999 v + 0.001 g², θ ← θ − η √(1 − 0.999ᵗ) / (1 − 0.9ᵗ) · m /
+    (√v + ε) at the t-th step (Kingma, Ba 2015, the form before its section 2.1)."""
+
+    beta_1, beta_2, epsilon = 0.9, 0.999, 1e-7
+
+    def update(self, name: str, parameter: Array, gradient: Array) -> Array:
+        kept = self._kept(name, parameter, "m", "v")
+        t = kept["t"] = kept.get("t", np.zeros((), np.int64)) + 1
+        step = gradient - kept["m"]  # one array for all that is in between: memory costs most here
+        step *= 1 - self.beta_1
+        kept["m"] += step
+        np.multiply(gradient, gradient, out=step)
+        step -= kept["v"]
+        step *= 1 - self.beta_2
+        kept["v"] += step
+        np.sqrt(kept["v"], out=step)
+        step += self.epsilon
+        np.divide(kept["m"], step, out=step)
+        step *= self.learning_rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
+        return np.subtract(parameter, step, out=step)
+
+
 OPTIMIZERS: dict[str, Callable[[float], Optimizer]] = {
-    "sgd": GradientDescent,
-    "momentum": Momentum,
-    "rmsprop": RMSprop,
-    "adam": Adam,
-}
+    "sgd": GradientDescent, "momentum": Momentum, "rmsprop": RMSprop, "adam": Adam,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is minimised over a batch: the mean cross-entropy in nats with labels smoothed by
+    `smoothing`, plus `l2` times the summed squares of all kernels."""
+
+    smoothing: float = 0.0
+    l2: float = 0.0
+
+    @classmethod
+    def of(cls, spec: Any) -> Objective:
+        """That of a RunSpec."""
+        return cls(spec.label_smoothing, spec.l2)
+
+    def penalty(self, network: Network) -> float:
+        """λ Σ W²."""
+        return self.l2 and float(self.l2 * sum(np.vdot(w, w) for w in _kernels(network).values()))
+
+    def loss(self, network: Network, logits: Array, labels: Array) -> float:
+        """Its value, when the network gives these logits (n, 10) for images of these labels."""
+        return cross_entropy(logits, labels, self.smoothing)[0] + self.penalty(network)
+
+    def differentiate(
+        self, network: Network, logits: Array, labels: Array
+    ) -> tuple[float, Array]:
+        """Its value after a `forward` that gave these logits, and its gradient by the network's
+        input; that by each parameter is left in its layer's `gradients`."""
+        loss, d_logits = cross_entropy(logits, labels, self.smoothing)
+        d_input = network.backward(d_logits)
+        if self.l2:
+            for layer in network.layers:
+                if "kernel" in layer.parameters:  # ∂(λ W²)/∂W
+                    layer.gradients["kernel"] += 2 * self.l2 * layer.parameters["kernel"]
+        return loss + self.penalty(network), d_input
+
+
+def _kernels(network: Network) -> Mapping[str, Array]:
+    return {
+        layer.name: layer.parameters["kernel"]
+        for layer in network.layers
+        if "kernel" in layer.parameters
+    }

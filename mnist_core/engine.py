@@ -21,7 +21,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +35,7 @@ with stderr_without("absl::InitializeLog", "oneDNN custom operations"):
 from . import augment, events, loop, regression
 from .control import Control
 from .dataset import Mnist
+from .loop import Arrays, Parts
 from .spec import CLASSES, IMAGE_SHAPE, L2, OPTIMIZERS, Block, RunSpec
 
 EVALUATION_BATCH = 1000
@@ -110,30 +111,9 @@ def compiled(spec: RunSpec, **how: Any) -> keras.Sequential:
     return model
 
 
-class Arrays(NamedTuple):
-    """Images (n, 28, 28) uint8 and labels (n,) int32, resident where the arithmetic is."""
-
-    images: tf.Tensor
-    labels: tf.Tensor
-
-    def part(self, first: int, last: int) -> Arrays:
-        return Arrays(self.images[first:last], self.labels[first:last])
-
-    def __len__(self) -> int:
-        return self.images.shape[0]
-
-
 def arrays(images: np.ndarray, labels: np.ndarray) -> Arrays:
     """Images (n, 28, 28) uint8 and their labels (n,), as a Program takes them."""
     return Arrays(tf.constant(images), tf.constant(labels, tf.int32))
-
-
-class Parts(NamedTuple):
-    """The three sets of a run. Validation is the test set itself if the spec says so."""
-
-    train: Arrays
-    validation: Arrays
-    test: Arrays
 
 
 @lru_cache(maxsize=2)
@@ -146,11 +126,7 @@ def _resident(data: Mnist) -> tuple[Arrays, Arrays]:
 
 @lru_cache(maxsize=2)
 def _parts(data: Mnist, validation: str, share: float) -> Parts:
-    train, test = _resident(data)
-    if validation == "test":
-        return Parts(train, test, test)
-    first = int(len(train) * (1 - share))  # the last images are kept, as validation_split does
-    return Parts(train.part(0, first), train.part(first, len(train)), test)
+    return loop.parts(*_resident(data), validation, share)
 
 
 class Program:
@@ -306,10 +282,8 @@ def _right(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
 
 
 def batches(n: int, size: int, seed: int, epoch: int) -> tf.Tensor:
-    """The indices of an epoch's batches, int32 (n // size, size): a permutation of the n images,
-    from the seed and the epoch alone, so that a resumed run sees the same ones."""
-    order = np.random.default_rng((seed, epoch)).permutation(n).astype(np.int32)
-    return tf.constant(order[: n // size * size].reshape(-1, size))
+    """`loop.batches` as the compiled loop takes them."""
+    return tf.constant(loop.batches(n, size, seed, epoch))
 
 
 def stepper(spec: RunSpec, images: np.ndarray, labels: np.ndarray) -> Callable[[int], float]:
@@ -345,13 +319,7 @@ def train(
     control: Control | None = None,
     resume: events.Checkpoint | None = None,
 ) -> Iterator[events.Event]:
-    """Train `spec` on `data` and yield what happens, ending in Finished, Stopped or Failed.
-
-    Each epoch is a fresh permutation in whole batches; the rest that does not fill a batch sits
-    out that epoch (`drop_remainder` in tf.data), so that one compiled shape serves all steps.
-    `control` is looked at after every chunk; `resume` is a Checkpoint of the same design and seed,
-    whose number of epochs may have grown. Raises SpecError for a design that cannot be trained.
-    """
+    """As `loop.train`, in TensorFlow whatever the spec names."""
     spec.check()
     parts = _parts(data, spec.validation, spec.validation_share)
     return loop.Run(spec, parts, _program, control or Control(), resume).events()

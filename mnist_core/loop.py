@@ -1,26 +1,82 @@
 """One training run: its chunks of steps, its epochs, what it is told, and what it says.
 
-The arithmetic is the engine's; here is only what happens around it, in plain Python, so that it can
-be read without knowing TensorFlow.
+The arithmetic is a Program's, the engine's or that of `numpy_training`; here is only what happens
+around it, in plain Python, so that it can be read without knowing TensorFlow.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from importlib import import_module
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from . import events, schedules, snapshots
 from .control import Control
-from .spec import RunSpec
+from .dataset import Mnist
+from .spec import FRAMEWORKS, RunSpec
 
 CHUNK_SECONDS = 0.06  # so a stop is obeyed, and a point drawn, within a tenth of a second
 POINTS = 200  # a short run is cut finer, so that its curve has at least about this many points
 FIRST_CHUNK = 4  # the loss falls fastest at first: chunks start short and double
 CHECKPOINT_SECONDS = 1.0
 PAUSE_SECONDS = 600.0  # a paused run holds the training slot that others wait for
+
+
+def train(
+    spec: RunSpec,
+    data: Mnist,
+    control: Control | None = None,
+    resume: events.Checkpoint | None = None,
+) -> Iterator[events.Event]:
+    """Train `spec` on `data`, in the framework that it names, and yield what happens, ending in
+    Finished, Stopped or Failed.
+
+    Each epoch is a fresh permutation in whole batches; the rest that does not fill a batch sits
+    out that epoch (`drop_remainder` in tf.data), so that one compiled shape serves all steps.
+    `control` is looked at after every chunk; `resume` is a Checkpoint of the same design and seed,
+    whose number of epochs may have grown. Raises SpecError for a design that cannot be trained.
+    """
+    room = import_module(f".{FRAMEWORKS[spec.framework].room}", __package__)
+    return room.train(spec, data, control, resume)
+
+
+class Arrays(NamedTuple):
+    """Images (n, 28, 28) uint8 and labels (n,), arrays or tensors: where the arithmetic is."""
+
+    images: Any
+    labels: Any
+
+    def part(self, first: int, last: int) -> Arrays:
+        return Arrays(self.images[first:last], self.labels[first:last])
+
+    def __len__(self) -> int:
+        return self.images.shape[0]
+
+
+class Parts(NamedTuple):
+    """The three sets of a run. Validation is the test set itself if the spec says so."""
+
+    train: Arrays
+    validation: Arrays
+    test: Arrays
+
+
+def parts(train: Arrays, test: Arrays, validation: str, share: float) -> Parts:
+    """The sets of a run by the spec's `validation` and `validation_share`."""
+    if validation == "test":
+        return Parts(train, test, test)
+    first = int(len(train) * (1 - share))  # the last images are kept, as validation_split does
+    return Parts(train.part(0, first), train.part(first, len(train)), test)
+
+
+def batches(n: int, size: int, seed: int, epoch: int) -> np.ndarray:
+    """The indices of an epoch's batches, int32 (n // size, size): a permutation of the n images,
+    from the seed and the epoch alone, so that a resumed run sees the same ones."""
+    order = np.random.default_rng((seed, epoch)).permutation(n).astype(np.int32)
+    return order[: n // size * size].reshape(-1, size)
 
 
 class Pace:
@@ -37,7 +93,7 @@ class Pace:
 
 
 class Run:
-    """Where a training is. `program` makes the engine's compiled Program of a RunSpec."""
+    """Where a training is. `program` makes the Program of a RunSpec that computes its steps."""
 
     def __init__(
         self,

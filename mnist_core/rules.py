@@ -9,6 +9,7 @@ from .choices import (
     ACTIVATIONS,
     AUGMENTATIONS,
     CLASSES,
+    FRAMEWORKS,
     IMAGE_SHAPE,
     INITIALIZERS,
     KEEPS,
@@ -62,6 +63,7 @@ def _impossible(spec: Any) -> Iterator[Problem]:
         value = getattr(spec, name)
         if value not in table:
             yield Problem(f"There is no {words} {value!r}: choose {', '.join(table)}.")
+    yield from _impossible_optimizer(spec)
     if spec.learning_rate not in LIMITS["learning_rate"]:
         yield Problem("The learning rate must be a number from 0.000001 to 10.")
     for name, words in _WHOLE_NUMBERS.items():
@@ -85,6 +87,7 @@ _CHOICES: dict[str, tuple[str, Mapping[str, object]]] = {
     "initializer": ("initializer", INITIALIZERS),
     "loss": ("loss", LOSSES),
     "keep": ("rule for the weights to keep", KEEPS),
+    "framework": ("framework", FRAMEWORKS),
 }
 _WHOLE_NUMBERS = {
     "batch_size": "batch size",
@@ -92,6 +95,18 @@ _WHOLE_NUMBERS = {
     "seed": "seed",
     "patience": "patience",
 }
+
+
+def _impossible_optimizer(spec: Any) -> Iterator[Problem]:
+    if spec.framework not in FRAMEWORKS or spec.optimizer not in OPTIMIZERS:
+        return
+    framework = FRAMEWORKS[spec.framework]
+    if spec.optimizer not in framework.optimizers:
+        *others, last = (OPTIMIZERS[name].label for name in framework.optimizers)
+        yield Problem(
+            f"{framework.label} has no {OPTIMIZERS[spec.optimizer].label} here: choose "
+            f"{', '.join(others)} or {last}, or train with Keras."
+        )
 
 
 def _impossible_layer(i: int, layer: Layer) -> Iterator[Problem]:
@@ -201,6 +216,14 @@ def _too_large(spec: Any) -> Iterator[Problem]:
             f"takes at most {LIMITS['multiplications'].high:,}: use fewer filters, smaller kernels "
             "or more pooling."
         )
+    if spec.framework == "numpy" and spec.windows:
+        most = LIMITS["windows"].high // spec.windows
+        if spec.batch_size > most:
+            yield Problem(
+                "NumPy lays out what each kernel sees as one table, which for a batch of "
+                f"{spec.batch_size:,} would take {4e-9 * spec.batch_size * spec.windows:.1f} GB: "
+                f"use batches of at most {most:,.0f}, or train with Keras."
+            )
 
 
 def _unwise_rate(spec: Any) -> Iterator[Problem]:

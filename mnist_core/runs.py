@@ -24,7 +24,7 @@ from .artifacts import Artifacts
 from .database import ACTIVE, ENDED, StoreError
 from .groups import Groups
 from .shelf import Shelf
-from .spec import RunSpec
+from .spec import FRAMEWORKS, RunSpec
 
 RETRY_SECONDS = 1.0  # between two attempts of one that can wait longer
 
@@ -63,7 +63,9 @@ class Run:
         if self.title:
             return self.title
         made = time.strftime("%H:%M", time.localtime(self.created))
-        return f"{'-'.join(self.spec.sizes)} · {self.spec.optimizer} · {made}"
+        framework = self.spec.framework
+        by = "" if framework == "keras" else f" in {FRAMEWORKS[framework].label}"
+        return f"{'-'.join(self.spec.sizes)} · {self.spec.optimizer}{by} · {made}"
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from .choices import (
     ACTIVATIONS,
     AUGMENTATIONS,
     CLASSES,
+    FRAMEWORKS,
     IMAGE_SHAPE,
     INITIALIZERS,
     KEEPS,
@@ -38,6 +39,7 @@ __all__ = [
     "ACTIVATIONS",
     "AUGMENTATIONS",
     "CLASSES",
+    "FRAMEWORKS",
     "IMAGE_SHAPE",
     "INITIALIZERS",
     "KEEPS",
@@ -95,7 +97,7 @@ class RunSpec:
     `validation_split`) or "test". `learning_rate` has the optimizer's own unit (step per gradient)
     and moves along `schedule`. `l2` is the factor of the kernels' summed squares in the loss.
     `keep` says which epoch's weights answer in the end; `patience`, if not 0, after how many epochs
-    without a better one the run ends early.
+    without a better one the run ends early. `framework` is what computes it.
     """
 
     layers: tuple[Layer, ...] = (Layer(128, batch_norm=True),)
@@ -115,6 +117,7 @@ class RunSpec:
     patience: int = 0
     convolutions: tuple[Conv, ...] = ()
     augment: Augment = NO_AUGMENT
+    framework: Literal["keras", "numpy"] = "keras"
 
     def stack(self) -> tuple[Block, ...]:
         """The Keras layers from the uint8 image (28, 28) to the ten logits, in order."""
@@ -161,6 +164,13 @@ class RunSpec:
     def multiplications(self) -> int:
         """Multiplications of the matrix products for one image, forward."""
         return sum(block.multiplications for block in self.stack())
+
+    @property
+    def windows(self) -> int:
+        """Numbers under the kernel at all places of one image, in the largest convolution: what
+        NumPy lays out to make it one matrix product."""
+        maps = (block for block in self.stack() if block.kind == "Conv2D")
+        return max((block.multiplications // block.output[-1] for block in maps), default=0)
 
     def problems(self) -> tuple[Problem, ...]:
         """What is impossible (`blocking`) or unwise about this design, a sentence each.
@@ -347,6 +357,7 @@ _QUERY: dict[str, tuple[str, Any, Any]] = {
     "patience": ("patience", str, _read_whole),
     "conv": ("convolutions", _write_convolutions, _read_convolutions),
     "aug": ("augment", _write_augment, _read_augment),
+    "fw": ("framework", str, str),
 }
 QUERY_KEYS = frozenset({"v", *_QUERY})
 _DEFAULT = RunSpec()

@@ -18,7 +18,7 @@ import psutil
 from distributed import WorkerPlugin, get_worker
 from distributed.system import MEMORY_LIMIT
 
-from . import dataset, events, host, network
+from . import dataset, events, host, loop, network
 from .artifacts import Evaluation
 from .calls import CALLS
 from .control import Control
@@ -151,15 +151,13 @@ def call(name: str, arguments: Mapping[str, Any]) -> Done:
 def _train(
     run: str, spec: RunSpec, data: dataset.Mnist, resume: events.Checkpoint | None
 ) -> Result:
-    from . import engine
-
     job, send = _jobs[run], _Sender(run)
     try:
         with _engine:
             host.forget_peak()
-            for event in engine.train(spec, data, job.control, resume):
+            for event in loop.train(spec, data, job.control, resume):
                 if isinstance(event, events.Finished | events.Failed):
-                    return _result(engine, spec, event)
+                    return _result(spec, event)
                 if isinstance(event, events.Checkpointed):
                     job.checkpoint = event.checkpoint
                 send(event)
@@ -170,7 +168,9 @@ def _train(
     raise AssertionError("A training ends in Finished, Stopped or Failed.")
 
 
-def _result(engine: Any, spec: RunSpec, event: events.Finished | events.Failed) -> Result:
+def _result(spec: RunSpec, event: events.Finished | events.Failed) -> Result:
+    from . import engine
+
     if isinstance(event, events.Failed):
         return Result(event, None, None)
     model = engine.keras_file(spec, event.checkpoint.answer)

@@ -10,6 +10,7 @@ import streamlit as st
 
 from mnist_core.spec import (
     ACTIVATIONS,
+    FRAMEWORKS,
     INITIALIZERS,
     KEEPS,
     LIMITS,
@@ -193,6 +194,15 @@ def plain(number: float) -> str:
     return f"{number:.8f}".rstrip("0").rstrip(".")
 
 
+def framework_control(spec: RunSpec) -> dict[str, Any]:
+    framework = st.segmented_control(
+        "Trained by", list(FRAMEWORKS), format_func=lambda f: FRAMEWORKS[f].label, required=True,
+        **control("framework", "framework", spec.framework),
+    )  # fmt: skip
+    st.caption(FRAMEWORKS[framework].says)
+    return {"framework": framework}
+
+
 def optimizer_control(spec: RunSpec) -> dict[str, Any]:
     chosen = st.selectbox(
         "Optimizer", list(OPTIMIZERS), format_func=lambda o: OPTIMIZERS[o].label, filter_mode=None,
@@ -289,7 +299,7 @@ NETWORK: dict[str, Control] = {
     "layers": lambda spec: {"layers": layers_form(spec)},
 }
 TRAINING: dict[str, Control] = {
-    "optimizer": optimizer_control, "learning_rate": rate_control, "batch_size": batch_control,
+    "framework": framework_control, "optimizer": optimizer_control, "learning_rate": rate_control, "batch_size": batch_control,
     "epochs": epochs_control, "validation": validation_control, "seed": seed_control,
 }  # fmt: skip
 FINER: dict[str, Control] = {  # what a first design can leave as it is

@@ -44,7 +44,8 @@ def _beforehand(spec: RunSpec, waited: bool) -> None:
     if expected is None:
         st.caption("Time and memory: measuring this machine…", help=ABOUT)
         return
-    st.caption(f"Takes **about {duration(expected.seconds)}**, after {compiling(expected)}, and "
+    after = f", after {compiling(expected)}," if expected.compile_seconds else ""
+    st.caption(f"Takes **about {duration(expected.seconds)}**{after} and "
                f"{memory(expected.peak_bytes)} of memory.", help=ABOUT)  # fmt: skip
     for sentence in warnings(expected, _shared.service().calibration.memory_limit):
         st.warning(sentence, icon=":material/hourglass_top:")
@@ -98,9 +99,10 @@ def afterwards(history: Sequence[events.Event]) -> None:
     reused = " (the network was there already)" if found.compile_seconds < 0.3 else ""
     parts = [
         f"Training: predicted {taken(found.predicted_seconds)}, took {taken(found.seconds)}.",
-        f"Compiling: predicted {taken(found.predicted_compile)}, took "
-        f"{taken(found.compile_seconds)}{reused}.",
     ]
+    if found.predicted_compile:
+        parts.append(f"Compiling: predicted {taken(found.predicted_compile)}, took "
+                     f"{taken(found.compile_seconds)}{reused}.")  # fmt: skip
     if found.peak_bytes:
         parts.append(f"Memory: predicted {memory(found.predicted_bytes)}, took "
                      f"{memory(found.peak_bytes)}.")  # fmt: skip

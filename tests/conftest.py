@@ -14,6 +14,7 @@ from streamlit.runtime.scriptrunner import script_runner
 from mnist_core import dataset, files
 from mnist_core.spec import (
     ACTIVATIONS,
+    FRAMEWORKS,
     INITIALIZERS,
     KEEPS,
     OPTIMIZERS,
@@ -82,7 +83,7 @@ def random_spec():
     def draw(rng: np.random.Generator, widest: int = 512) -> RunSpec:
         loss = str(rng.choice(["sparse", "categorical"]))
         convolutions = int(rng.choice([0, 0, 1, 2]))
-        return RunSpec(
+        spec = RunSpec(
             layers=tuple(layer(rng, widest) for _ in range(rng.integers(0, 7))),
             convolutions=tuple(convolution(rng) for _ in range(convolutions)),
             optimizer=str(rng.choice(list(OPTIMIZERS))),
@@ -100,6 +101,8 @@ def random_spec():
             keep=str(rng.choice(list(KEEPS))),
             patience=int(rng.integers(0, 21)),
         )
+        able = [f for f, known in FRAMEWORKS.items() if spec.optimizer in known.optimizers]
+        return replace(spec, framework=str(rng.choice(able)))
 
     return draw
 

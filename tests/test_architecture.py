@@ -72,6 +72,7 @@ BELOW = {
     "concepts": {"network"},
     "overfitting": {"network", "descent"},
     "regression": {"descent"},
+    "descent": {"network"},
     "paper": {"pictures"},
     "finder": {"cutter"},
     "drawing": {"pictures", "paper", "finder"},

@@ -20,9 +20,11 @@ def test_the_arithmetic_of_a_convolution():
     assert bench.flops(spec) == 2 * 3 * (2 * first + 3 * second + 3 * last)
 
 
-def test_the_four_networks_are_what_their_names_say():
+def test_the_networks_are_what_their_names_say():
     for name, spec in bench.NETWORKS.items():
         sizes, *_, optimizer, batch = name.split(", ")
+        assert sizes.endswith(" in NumPy") == (spec.framework == "numpy")
+        sizes = sizes.removesuffix(" in NumPy")
         assert (spec.optimizer, str(spec.batch_size)) == (optimizer, batch)
         if spec.convolutions:
             assert [x.pool for x in spec.convolutions] == [2, 2] and not spec.layers

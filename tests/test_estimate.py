@@ -182,3 +182,16 @@ def test_without_a_prediction_or_an_end_there_is_no_outcome():
     assert estimate.outcome([TOLD, *BEGUN, *EPOCHS]) is None
     assert estimate.outcome([*BEGUN, *EPOCHS, events.Finished(30, 0.1, 0.9, 6.0)]) is None
     assert estimate.outcome([TOLD]) is None
+
+
+def test_numpy_compiles_nothing_and_takes_longer_for_a_step():
+    for spec in (RunSpec(), RunSpec((), convolutions=(Conv(8),))):
+        by_hand = replace(spec, framework="numpy")
+        assert estimate.compile_work(by_hand) == 0 < estimate.compile_work(spec)
+        costs = estimate.REFERENCE
+        assert estimate._seconds(estimate.step_work(by_hand), costs) > estimate._seconds(
+            estimate.step_work(spec), costs
+        )
+    sizes = estimate.Sizes.of(spec, 60_000, 10_000)
+    more = estimate.run_bytes(by_hand, sizes) - estimate.run_bytes(spec, sizes)
+    assert more == 8 * spec.batch_size * 26 * 26 * 9

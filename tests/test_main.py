@@ -266,3 +266,16 @@ def test_help_names_every_command():
     assert run.returncode == 0
     assert all(name in run.stdout for name in
                ("fetch", "recipes", "train", "predict", "ablation", "bench"))  # fmt: skip
+
+
+def test_a_training_in_numpy_loads_no_tensorflow(tiny):
+    code = (
+        "import sys; from mnist_core.__main__ import main\n"
+        f"code = main(['train', '--recipe', 'numpy-128-64-32', '--epochs', '1', '--json', "
+        f"'--data', {tiny.source!r}])\n"
+        "print(code, 'tensorflow' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    *_, result, last = done.stdout.splitlines()
+    assert last == "0 False", done.stderr
+    assert json.loads(result)["recipe"] == "numpy-128-64-32"

@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from mnist_core import network, schedules
 from mnist_core.spec import (
     ACTIVATIONS,
     AUGMENTATIONS,
+    FRAMEWORKS,
     INITIALIZERS,
     KEEPS,
     L2,
@@ -439,3 +441,36 @@ def test_a_design_cannot_be_changed(thing):
     for field in dataclasses.fields(thing):
         with pytest.raises(dataclasses.FrozenInstanceError):
             setattr(thing, field.name, getattr(thing, field.name))
+
+
+# ------------------------------------------------------------------------------- who computes it
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_numpy_trains_with_its_own_optimizers_and_refuses_the_others(optimizer):
+    spec = RunSpec(optimizer=optimizer, framework="numpy")
+    blocking = [str(problem) for problem in spec.problems() if problem.blocking]
+    if optimizer in FRAMEWORKS["numpy"].optimizers:
+        assert not blocking and RunSpec.from_query(spec.to_query()) == spec
+    else:
+        label = OPTIMIZERS[optimizer].label
+        assert blocking == [f"NumPy has no {label} here: choose SGD, SGD with momentum, RMSprop or "
+                            "Adam, or train with Keras."]  # fmt: skip
+
+
+def test_numpys_table_of_windows_is_held_in_bounds():
+    spec = RunSpec((), convolutions=(Conv(32, 3, pool=1), Conv(32, 5)), framework="numpy",
+                   batch_size=1024)  # fmt: skip
+    assert spec.windows == 22 * 22 * 5 * 5 * 32
+    (problem,) = [p for p in spec.problems() if p.blocking]
+    most = int(re.search(r"at most (\d+)", problem)[1])
+    assert "1.6 GB" in problem
+    assert not [p for p in replace(spec, batch_size=most).problems() if p.blocking]
+    assert [p for p in replace(spec, batch_size=most + 1).problems() if p.blocking]
+    assert not [p for p in replace(spec, framework="keras").problems() if p.blocking]
+
+
+def test_an_unknown_framework_is_refused():
+    with pytest.raises(SpecError, match="no framework 'torch': choose keras, numpy"):
+        RunSpec.from_query({"fw": "torch"})
+    assert "fw" not in RunSpec().to_query()
