@@ -54,6 +54,8 @@ Using a model
     descent    how a gradient becomes a step: SGD, momentum, RMSprop, Adam
     microscope backpropagation of one image, step by step, with the code that does it
     formulas   each of these steps in words, in LaTeX and with its own numbers
+    tapes      what GradientTape says: of any network, and of a line
+    gradients  gradients checked three ways: by hand, by tape, by finite differences
     models     model files: a design, its weights and what is known about them
     drawing    canvas or photo -> the 28x28 the model sees, stage by stage
     pictures   image files and arrays: what is taken, and what is refused

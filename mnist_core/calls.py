@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-# What may be asked for: name -> function of `engine`
-CALLS: Mapping[str, str] = {"fit_line": "fit_line", "fit_line_inside": "fit_line_inside"}
+# What may be asked for: name -> function of `tapes`
+CALLS: Mapping[str, str] = {
+    "fit_line": "fit_line", "fit_line_inside": "fit_line_inside", "gradients": "tapes",
+}  # fmt: skip
 
 MOST_WAITING = 20
 PATIENCE_SECONDS = 30.0

@@ -66,8 +66,8 @@ class RMSprop(Optimizer):
         kept = self._kept(name, parameter, "v")
         kept["v"] *= self.rho
         kept["v"] += (1 - self.rho) * (gradient * gradient)
-        step = np.sqrt(kept["v"] + self.epsilon)
-        np.divide(gradient, step, out=step)
+        step = np.add(kept["v"], self.epsilon, out=np.empty_like(parameter))
+        np.divide(gradient, np.sqrt(step, out=step), out=step)
         step *= self.learning_rate
         return np.subtract(parameter, step, out=step)
 
@@ -81,7 +81,8 @@ class Adam(Optimizer):
     def update(self, name: str, parameter: Array, gradient: Array) -> Array:
         kept = self._kept(name, parameter, "m", "v")
         t = kept["t"] = kept.get("t", np.zeros((), np.int64)) + 1
-        step = gradient - kept["m"]  # one array for all that is in between: memory costs most here
+        # One array for all that is in between: memory costs most here.
+        step = np.subtract(gradient, kept["m"], out=np.empty_like(parameter))
         step *= 1 - self.beta_1
         kept["m"] += step
         np.multiply(gradient, gradient, out=step)

@@ -32,7 +32,7 @@ with stderr_without("absl::InitializeLog", "oneDNN custom operations"):
     import keras
     import tensorflow as tf
 
-from . import augment, events, loop, regression
+from . import augment, events, loop
 from .control import Control
 from .dataset import Mnist
 from .loop import Arrays, Parts
@@ -56,13 +56,18 @@ class FastDropout(keras.layers.Dropout):
         return inputs * (kept / (1 - self.rate))
 
 
-def build(spec: RunSpec, **replaced: type[keras.Layer]) -> keras.Sequential:
+def build(
+    spec: RunSpec, dtype: str | None = None, **replaced: type[keras.Layer]
+) -> keras.Sequential:
     """The Keras model of a RunSpec: uint8 (n, 28, 28) to logits (n, 10), scaling inside.
 
-    `replaced` names Keras layer classes to be built from another class.
+    `dtype` is Keras's default, float32, if none is given; `replaced` names Keras layer classes to
+    be built from another class.
     """
     layers = [
-        replaced.get(b.kind, getattr(keras.layers, b.kind))(name=b.name, **_arguments(b))
+        replaced.get(b.kind, getattr(keras.layers, b.kind))(
+            name=b.name, dtype=dtype, **_arguments(b)
+        )
         for b in spec.stack()
     ]
     return keras.Sequential([keras.Input(IMAGE_SHAPE, dtype="uint8", name="image"), *layers])
@@ -94,12 +99,12 @@ def optimizer(spec: RunSpec) -> keras.optimizers.Optimizer:
     return getattr(keras.optimizers, chosen.keras)(spec.learning_rate, **dict(chosen.arguments))
 
 
-def loss(spec: RunSpec) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+def loss(spec: RunSpec, dtype: str = "float32") -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     """The Keras loss of a RunSpec for labels (n,) and logits (n, 10): a mean in nats."""
     if spec.loss == "sparse":
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True, dtype=dtype)
     one_hot = keras.losses.CategoricalCrossentropy(
-        from_logits=True, label_smoothing=spec.label_smoothing
+        from_logits=True, label_smoothing=spec.label_smoothing, dtype=dtype
     )
     return lambda labels, logits: one_hot(tf.one_hot(labels, CLASSES), logits)
 
@@ -237,7 +242,7 @@ class Program:
 
     def load(self, values: Mapping[str, np.ndarray]) -> None:
         """Set the weights. Raises KeyError if `values` are of another design."""
-        for name, variable in _named_weights(self.model).items():
+        for name, variable in named_weights(self.model).items():
             variable.assign(values[name])
 
     def restore(self, saved: events.Checkpoint) -> None:
@@ -263,7 +268,7 @@ class Program:
         return generators | {f"optimizer/{i}": v for i, v in enumerate(self.optimizer.variables)}
 
 
-def _named_weights(model: keras.Model) -> dict[str, Any]:
+def named_weights(model: keras.Model) -> dict[str, Any]:
     return {f"{layer.name}/{v.name}": v for layer in model.layers for v in layer.weights}
 
 
@@ -273,7 +278,7 @@ def _read(variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
 
 def weights(model: keras.Model) -> dict[str, np.ndarray]:
     """The model's weights as float32 arrays, by the names that `Network.from_weights` takes."""
-    return _read(_named_weights(model))
+    return _read(named_weights(model))
 
 
 def _right(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
@@ -336,7 +341,7 @@ def predict(spec: RunSpec, values: Mapping[str, np.ndarray], images: np.ndarray)
 def keras_file(spec: RunSpec, values: Mapping[str, np.ndarray]) -> bytes:
     """A `.keras` file of the design with these weights, for `keras.models.load_model`."""
     model = build(spec)
-    for name, variable in _named_weights(model).items():
+    for name, variable in named_weights(model).items():
         variable.assign(values[name])
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
@@ -363,59 +368,3 @@ def prepared(spec: RunSpec, data: Mnist) -> tuple[Program, Parts]:
     program, parts = _program(spec), _parts(data, spec.validation, spec.validation_share)
     program.compile(parts.train)
     return program, parts
-
-
-# ------------------------------------------------------------- a line, by GradientTape
-
-
-def fit_line(
-    x: np.ndarray, y: np.ndarray, learning_rate: float, epochs: int, seed: int
-) -> np.ndarray:
-    """As `regression.fit`, differentiated by TensorFlow. The weights are made outside the model
-    function `line`, so each epoch finds them as the last one left them."""
-    weights = [keras.Variable(w, dtype="float64") for w in _drawn(np.random.default_rng(seed))]
-    adam = keras.optimizers.Adam(learning_rate)
-    adam.build(weights)
-
-    def line(x: tf.Tensor) -> tf.Tensor:
-        slope, intercept = weights
-        return slope * x + intercept
-
-    @tf.function
-    def epoch(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-        with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(tf.square(line(x) - y))
-        before = [w + 0.0 for w in weights]
-        adam.apply(tape.gradient(loss, weights), weights)
-        return tf.stack([*before, loss])
-
-    x, y = tf.constant(x, tf.float64), tf.constant(y, tf.float64)
-    return np.array([epoch(x, y).numpy() for _ in range(epochs + 1)])
-
-
-def fit_line_inside(
-    x: np.ndarray, y: np.ndarray, learning_rate: float, epochs: int, seed: int
-) -> np.ndarray:
-    """As `regression.fit_inside`: the same, but the weights are made inside the model function, so
-    each call has new ones. Keras's Adam refuses weights that it was not made for, hence a new one
-    each time as well."""
-    rng = np.random.default_rng(seed)
-
-    def line(x: tf.Tensor) -> tuple[tf.Tensor, list]:
-        slope, intercept = weights = [keras.Variable(w, dtype="float64") for w in _drawn(rng)]
-        return slope * x + intercept, weights
-
-    def epoch(x: tf.Tensor, y: tf.Tensor) -> list[float]:
-        with tf.GradientTape() as tape:
-            predicted, weights = line(x)
-            loss = tf.reduce_mean(tf.square(predicted - y))
-        before = [float(w) for w in weights]
-        keras.optimizers.Adam(learning_rate).apply(tape.gradient(loss, weights), weights)
-        return [*before, float(loss)]
-
-    x, y = tf.constant(x, tf.float64), tf.constant(y, tf.float64)
-    return np.array([epoch(x, y) for _ in range(epochs + 1)])
-
-
-def _drawn(rng: np.random.Generator) -> list[np.ndarray]:
-    return list(regression.draw(rng).values())

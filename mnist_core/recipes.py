@@ -94,6 +94,7 @@ RECIPES: dict[str, Recipe] = {
         "Every product, derivative and step is a line of NumPy that the Backprop page shows. "
         "He's initial weights suit its ReLUs. "
         "For a network this small it takes fewer milliseconds a step than Keras's own `fit`.",
+        ("Activations", "Optimizers"),
     ),
     "convnet": Recipe(
         RunSpec(

@@ -1,6 +1,6 @@
 """A line through points: by gradient descent, and exactly.
 
-The model is ŷ = slope · x + intercept, the loss the mean squared error. `engine.fit_line` does the
+The model is ŷ = slope · x + intercept, the loss the mean squared error. `tapes.fit_line` does the
 same in TensorFlow with GradientTape.
 """
 

@@ -141,11 +141,11 @@ def evaluate(
 
 
 def call(name: str, arguments: Mapping[str, Any]) -> Done:
-    """Do a small job of CALLS; `result` is what its function of the engine returns."""
-    from . import engine
+    """Do a small job of CALLS; `result` is what its function of `tapes` returns."""
+    from . import tapes
 
     with _engine:
-        return _done(getattr(engine, CALLS[name])(**arguments))
+        return _done(getattr(tapes, CALLS[name])(**arguments))
 
 
 def _train(

@@ -299,8 +299,9 @@ NETWORK: dict[str, Control] = {
     "layers": lambda spec: {"layers": layers_form(spec)},
 }
 TRAINING: dict[str, Control] = {
-    "framework": framework_control, "optimizer": optimizer_control, "learning_rate": rate_control, "batch_size": batch_control,
-    "epochs": epochs_control, "validation": validation_control, "seed": seed_control,
+    "framework": framework_control, "optimizer": optimizer_control, "learning_rate": rate_control,
+    "batch_size": batch_control, "epochs": epochs_control, "validation": validation_control,
+    "seed": seed_control,
 }  # fmt: skip
 FINER: dict[str, Control] = {  # what a first design can leave as it is
     "schedule": of_table("Learning rate over time", "schedule", SCHEDULES),

@@ -12,7 +12,8 @@ from mnist_core.spec import RunSpec
 from pages import _session, _shared
 
 NAMES = {
-    "convolutions": "Convolution blocks", "layers": "Hidden layers", "optimizer": "Optimizer",
+    "convolutions": "Convolution blocks", "layers": "Hidden layers", "framework": "Trained by",
+    "optimizer": "Optimizer",
     "learning_rate": "Learning rate", "batch_size": "Batch size", "epochs": "Epochs",
     "validation": "Validate on", "validation_share": "Share kept for validation", "seed": "Seed",
     "schedule": "Learning rate over time", "initializer": "Initial weights", "l2": "L2 penalty",

@@ -110,6 +110,11 @@ def of_model(choice: str, what: str, compute: Callable[[], Any]) -> Any:
     return _shared.resource(_shared.data().source, f"{what} of {_state_of(choice)}", compute)
 
 
+def job_of_model(choice: str, what: str, compute: Callable[..., Any]) -> Job:
+    """As `of_model`, in a thread of its own."""
+    return _shared.job(_shared.data().source, f"{what} of {_state_of(choice)}", compute)
+
+
 def film(choice: str) -> list[Frame]:
     """What a run was on its way, as networks: by the number of batches; empty for other models."""
     return _film(choice, _ended(choice)) if choice not in ("default", TAUGHT) else []

@@ -15,7 +15,7 @@ from pages import _chart, _session, _shared
 
 SEED = 1  # the weights begin at (0.35, 0.82)
 TENSORFLOW, NUMPY = "TensorFlow", "NumPy"
-# whether the weights are made inside the model function -> functions of the engine and of NumPy
+# whether the weights are made inside the model function -> functions of `tapes` and of NumPy
 FUNCTIONS = {False: ("fit_line", regression.fit), True: ("fit_line_inside", regression.fit_inside)}
 DIGITS = 150
 PATIENCE = 0.7  # seconds that a page waits before it shows a bar instead
@@ -242,12 +242,12 @@ def _why(settings: Settings) -> None:
 
 
 def _sources(settings: Settings) -> None:
-    engine, twin = FUNCTIONS[settings.inside]
+    tape, twin = FUNCTIONS[settings.inside]
     st.subheader("What ran", anchor=False)
     left, right = st.columns(2, gap="large")
     with left:
-        st.markdown("**TensorFlow**, in the worker: `mnist_core/engine.py`")
-        st.code(sources.source("engine", engine), language="python")
+        st.markdown("**TensorFlow**, in the worker: `mnist_core/tapes.py`")
+        st.code(sources.source("tapes", tape), language="python")
     with right:
         st.markdown("**NumPy**, here: `mnist_core/regression.py`")
         names = ("draw", "differentiate", twin.__name__)

@@ -7,7 +7,10 @@ import streamlit as st
 from pages import _ui
 
 # section -> the module that draws it, imported when it is first asked for
-SECTIONS = {"Microscope": "_microscope", "Concepts": "_concepts", "Regression": "_regression"}
+SECTIONS = {
+    "Microscope": "_microscope", "Gradients checked": "_checked", "Concepts": "_concepts",
+    "Regression": "_regression",
+}  # fmt: skip
 
 _ui.page()
 st.title("Backpropagation, by hand")

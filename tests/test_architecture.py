@@ -13,7 +13,7 @@ PAGES = sorted((ROOT / "pages").glob("*.py"))
 PRIVATE = {f"pages.{path.stem}" for path in PAGES if path.stem.startswith("_")}
 TENSORFLOW = {"tensorflow", "keras"}
 WITH_ENGINE = {"ablation", "engine", "bench", "bench_fit", "bench_estimates", "calibrate",
-               "__init__"}  # fmt: skip
+               "tapes", "__init__"}  # fmt: skip
 LEAVES = {
     "choices": set(),
     "control": set(),
@@ -35,6 +35,7 @@ LEAVES = {
     "descent": {"numpy"},
     "microscope": {"numpy"},
     "formulas": {"numpy"},
+    "gradients": {"numpy"},
     "habits": {"numpy", "scipy", "PIL", "sklearn"},
     "pictures": {"numpy", "PIL"},
     "paper": {"numpy", "scipy", "PIL"},
@@ -73,6 +74,7 @@ BELOW = {
     "overfitting": {"network", "descent"},
     "regression": {"descent"},
     "descent": {"network"},
+    "gradients": {"network", "descent", "spec"},
     "paper": {"pictures"},
     "finder": {"cutter"},
     "drawing": {"pictures", "paper", "finder"},

@@ -1,4 +1,4 @@
-"""Small jobs for a worker: the queue, the service around it, and the engine's side of the table."""
+"""Small jobs for a worker: the queue, the service around it, and the worker's side of the table."""
 
 # ruff: noqa: F811 (the fixtures of test_dispatcher are used by their names)
 

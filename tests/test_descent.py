@@ -45,6 +45,14 @@ def test_each_step_is_that_of_keras(name, rng):
 
 
 @names
+def test_a_single_number_descends_as_an_array_of_it_does(name):
+    number, array, (one, many) = np.array(2.0), np.array([2.0]), (OPTIMIZERS[name](0.1),) * 2
+    for _ in range(3):
+        number, array = one.update("n", number, 2 * number), many.update("a", array, 2 * array)
+    assert number == array[0] != 2.0
+
+
+@names
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_dtype_stays_and_nothing_given_is_written_into(name, dtype, rng):
     optimizer = OPTIMIZERS[name](0.1)

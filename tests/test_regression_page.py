@@ -65,7 +65,7 @@ def test_the_switch_runs_the_version_with_weights_inside(app, calls):
     assert "Nothing is learned" in text(app)
     assert rows(app)["Adam, NumPy"] != before
     assert [c.value for c in app.code] == [
-        sources.source("engine", "fit_line_inside").strip(),
+        sources.source("tapes", "fit_line_inside").strip(),
         "\n\n".join(sources.source("regression", name)
                     for name in ("draw", "differentiate", "fit_inside")).strip(),
     ]  # fmt: skip

@@ -5,7 +5,7 @@ import inspect
 import numpy as np
 import pytest
 
-from mnist_core import calls, engine, regression, sources
+from mnist_core import calls, engine, regression, sources, tapes
 
 POINTS = regression.generated(40, 0.8, -0.3, 0.1, np.random.default_rng(4))
 HOW = {"x": POINTS.x, "y": POINTS.y, "learning_rate": 0.01, "seed": 3}
@@ -14,14 +14,14 @@ HOW = {"x": POINTS.x, "y": POINTS.y, "learning_rate": 0.01, "seed": 3}
 @pytest.mark.parametrize("name", ["fit_line", "fit_line_inside"])
 def test_tensorflow_and_numpy_agree(name):
     twin = {"fit_line": regression.fit, "fit_line_inside": regression.fit_inside}[name]
-    tape = getattr(engine, name)(**HOW, epochs=30)
+    tape = getattr(tapes, name)(**HOW, epochs=30)
     assert tape.shape == (31, 3) and tape.dtype == np.float64
     # Keras rounds Adam's 0.01, 0.9 and 0.999 to float32, which is felt in the seventh digit.
     np.testing.assert_allclose(tape, twin(**HOW, epochs=30), rtol=0, atol=1e-5)
 
 
 def test_it_comes_to_the_exact_solution():
-    tape = engine.fit_line(**HOW | {"learning_rate": 0.05}, epochs=600)
+    tape = tapes.fit_line(**HOW | {"learning_rate": 0.05}, epochs=600)
     np.testing.assert_allclose(tape[-1, :2], regression.solved(POINTS.x, POINTS.y), atol=1e-4)
 
 
@@ -35,5 +35,5 @@ def test_keras_refuses_weights_that_its_optimizer_was_not_made_for():
 
 
 @pytest.mark.parametrize("function", calls.CALLS.values())
-def test_each_call_is_of_the_engine_and_its_shown_source_is_what_runs(function):
-    assert sources.source("engine", function) == inspect.getsource(getattr(engine, function))
+def test_each_call_is_of_the_tapes_and_its_shown_source_is_what_runs(function):
+    assert sources.source("tapes", function) == inspect.getsource(getattr(tapes, function))

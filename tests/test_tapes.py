@@ -1,0 +1,51 @@
+"""The tape that a worker is asked for: float64 throughout, of the network that Keras builds."""
+
+import numpy as np
+import pytest
+
+from mnist_core import gradients, models, tapes, worker
+from mnist_core.gradients import IMAGE, TOLERANCE, Case
+
+
+@pytest.fixture
+def few(mnist):
+    return mnist.test.images[:4], mnist.test.labels[:4]
+
+
+@pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])
+def test_the_default_models_gradients_agree(training, few):
+    shipped = models.default()
+    case = Case(shipped.spec, shipped.network.weights(), *few, training)
+    found = tapes.tape(case.question())
+    assert found.keys() == case.by_hand.keys()
+    for name, gradient in found.items():
+        hand = case.by_hand[name]
+        assert gradient.dtype == np.float64 and gradient.shape == hand.shape
+        assert gradients.relative(hand, gradient, np.abs(hand).max()) <= 1e-8, name
+    places = {name: case.sample(2, np.random.default_rng(0))[name]
+              for name in ("dense_1/kernel", "logits/bias")}  # fmt: skip
+    slopes = case.slopes(places)
+    for name, slope in slopes.items():
+        assert gradients.relative(case.by_hand[name].ravel()[places[name]], slope,
+                                  np.abs(case.by_hand[name]).max()) <= TOLERANCE  # fmt: skip
+
+
+def test_without_its_mask_dropout_is_not_the_same(few):
+    case = gradients.kind("Dropout, its mask held", *few, np.random.default_rng(0))
+    question = case.question()
+    assert question.masks.keys() == {"dropout_1"}
+    (mask,) = question.masks.values()
+    assert set(np.unique(mask)) == {0, 1 / (1 - 0.4)}
+    other = gradients.Question(question.query, question.weights, question.images,
+                               question.labels, True)  # fmt: skip
+    a, b = tapes.tape(question)[IMAGE], tapes.tape(other)[IMAGE]
+    assert not np.allclose(a, b)
+
+
+def test_a_worker_answers_several_at_once(few, monkeypatch):
+    monkeypatch.setattr(worker, "_done", lambda result: result)
+    cases = [gradients.kind(name, *few, np.random.default_rng(0))
+             for name in ("Dense, ReLU", "L2 penalty of 0.01")]  # fmt: skip
+    found = worker.call("gradients", {"questions": [case.question() for case in cases]})
+    for case, told in zip(cases, found, strict=True):
+        np.testing.assert_allclose(told[IMAGE], case.by_hand[IMAGE], rtol=1e-8, atol=1e-14)
