@@ -22,6 +22,7 @@ Designs
     estimate   how long a design will train on this host, and its memory: before it does
     lesson     what a teacher's link locks, hides and asks for
     recipes    named RunSpecs, each with its source and its published figure
+    measured   what the recipes reach, beside plain Keras
     variations  what of a design a race or a sweep can vary
     export     the Keras script of a design
     augment    training images distorted, in NumPy or in Keras by one formula

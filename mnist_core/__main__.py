@@ -57,7 +57,10 @@ def _parser() -> Parser:
         return added
 
     command(fetch, "Download and verify the full MNIST, and say where it is.")
-    command(recipes, "List the recipes, with what they teach and where they come from.")
+    added = command(recipes, "List the recipes, with what they teach and what they reach.")
+    added.add_argument("--measure", action="store_true",
+                       help="train each three times, and plain Keras too; some twenty minutes")
+    added.add_argument("--only", action="append", metavar="NAME", help="measure this one alone")
     added = command(train, "Train a recipe and measure it on the test set.")
     added.add_argument("--recipe", required=True, metavar="NAME", help="one of `recipes`")
     added.add_argument("--epochs", type=int, metavar="N", help="instead of the recipe's")
@@ -119,15 +122,33 @@ def _downloaded(received: int, total: int) -> None:
 
 
 def recipes(given: argparse.Namespace) -> None:
+    from . import measured
     from .recipes import RECIPES, network
 
-    rows = [("recipe", "network", "optimizer", "batch", "epochs", "published")]
+    if given.measure:
+        _measure(given.only)
+    figures = measured.known()
+    rows = [("recipe", "network", "optimizer", "batch", "epochs", "published", "ours", "Keras")]
     for name, (spec, published) in ((n, (r.spec, r.published)) for n, r in RECIPES.items()):
-        figure = f"{published:.2%}" if published else "–"
-        rows.append((name, network(spec), spec.optimizer, spec.batch_size, spec.epochs, figure))
+        found = figures.get(name)
+        rows.append((name, network(spec), spec.optimizer, spec.batch_size, spec.epochs,
+                     f"{100 * published:.2f} %" if published else "–",
+                     measured.percent(found.ours) if found else "–",
+                     measured.percent(found.keras) if found else "–"))  # fmt: skip
     _table(rows)
     for name, recipe in RECIPES.items():
         print(f"\n{name}: {recipe.says}\n  Source: {recipe.source}")
+
+
+def _measure(only: list[str] | None) -> None:
+    from . import dataset, measured
+
+    for name in only or ():
+        if name not in measured.MEASURED:
+            raise Refused(f"There is no recipe {name!r} to measure; there are "
+                          f"{', '.join(measured.MEASURED)}.")  # fmt: skip
+    with _refusing(dataset.DataError, RuntimeError):
+        measured.measure(only or measured.MEASURED, progress=_say)
 
 
 def _table(rows: Sequence[Sequence[Any]], left: int = 3) -> None:

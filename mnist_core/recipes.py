@@ -33,7 +33,7 @@ def network(spec: RunSpec) -> str:
 
 RECIPES: dict[str, Recipe] = {
     "bn-128": Recipe(
-        RunSpec((Layer(128, batch_norm=True),), batch_size=32, epochs=10),
+        RunSpec((Layer(128, batch_norm=True),), batch_size=32, epochs=10, keep="val_accuracy"),
         "One hidden layer with batch normalisation, as many first Keras tutorials have it.",
         "One hidden layer is enough for about 98 %. "
         "Batch normalisation lets it learn fast from the first epoch. "
@@ -41,7 +41,8 @@ RECIPES: dict[str, Recipe] = {
         ("Batch norm", "Batches"),
     ),
     "bn-512-256": Recipe(
-        RunSpec((Layer(512, batch_norm=True), Layer(256, batch_norm=True)), epochs=5),
+        RunSpec((Layer(512, batch_norm=True), Layer(256, batch_norm=True)), epochs=5,
+                keep="val_accuracy"),
         "Two wide layers, each followed by batch normalisation: the usual next tutorial.",
         "Five times the parameters of bn-128 buy hardly any accuracy in five epochs. "
         "An epoch costs about five times as much. "
@@ -57,7 +58,8 @@ RECIPES: dict[str, Recipe] = {
         ("Overfitting", "Activations"),
     ),
     "dropout-512-512": Recipe(
-        RunSpec((Layer(512, dropout=0.2), Layer(512, dropout=0.2)), batch_size=128, epochs=5),
+        RunSpec((Layer(512, dropout=0.2), Layer(512, dropout=0.2)), batch_size=128, epochs=5,
+                loss="categorical"),
         "The network of Keras's old mnist_mlp example, which reports 98.40 % after 20 epochs of "
         "RMSprop; here with Adam and 5 epochs.",
         "Dropout leaves out a fifth of the units at each step. "

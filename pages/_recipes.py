@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from mnist_core import measured
 from mnist_core.recipes import RECIPES, Recipe, network
 from mnist_core.spec import RunSpec
 from pages import _design, _session, _ui
@@ -18,7 +19,7 @@ def panel(spec: RunSpec) -> None:
         st.pills("Recipe", list(RECIPES), key="recipe", label_visibility="collapsed",
                  on_change=_load, args=(spec,))  # fmt: skip
         if loaded:
-            _about(RECIPES[loaded])
+            _about(loaded, RECIPES[loaded])
         else:
             st.caption("Designs from tutorials, and some of our own: a click loads one into the "
                        "controls below.")  # fmt: skip
@@ -27,11 +28,15 @@ def panel(spec: RunSpec) -> None:
                       icon=":material/undo:", on_click=_back)  # fmt: skip
 
 
-def _about(recipe: Recipe) -> None:
+def _about(name: str, recipe: Recipe) -> None:
     spec = recipe.spec
     st.markdown(f"**{network(spec)}**, {spec.optimizer}, batches of {spec.batch_size}, "
                 f"{spec.epochs} epochs")  # fmt: skip
     st.markdown(recipe.says)
+    if found := measured.known().get(name):
+        ours, keras = (measured.percent(x) for x in (found.ours, found.keras))
+        st.markdown(f"Test accuracy of three seeds, the mean with the lowest and the highest: "
+                    f"**{ours}**; plain Keras {keras}.")  # fmt: skip
     st.caption(recipe.source)
     if "backprop" in _ui.PAGES:
         with st.container(horizontal=True):

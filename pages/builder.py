@@ -53,5 +53,8 @@ with right:
     if any(problem.blocking for problem in spec.problems()):
         code.info("There is code as soon as the design can be trained.")
     else:
+        if spec.framework == "numpy":
+            code.caption("The same network in Keras. What trains it here is "
+                         "`mnist_core/numpy_training.py`.")  # fmt: skip
         code.code(export.keras_code(spec), language="python")
 _ui.data_note()

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from test_pages import desk, fresh, open_page, query, runs, text, use, visit  # noqa: F401
 
+from mnist_core import measured
 from mnist_core.lesson import CONTROLS, Lesson
 from mnist_core.recipes import RECIPES
 from mnist_core.spec import Layer, RunSpec
@@ -115,6 +116,8 @@ def test_one_click_loads_a_recipe_and_says_what_it_teaches(visit, name):
     app.pills(key="recipe").set_value(name).run()
     assert spec_of(app) == RECIPES[name].spec and not app.exception
     assert RECIPES[name].says in text(app) and RECIPES[name].source in text(app)
+    figures = measured.known().get(name)
+    assert (measured.percent(figures.ours) in text(app)) if figures else name == "default"
     app.button(key="own_design").click().run()
     assert spec_of(app) == SMALL and RECIPES[name].says not in text(app)
 
