@@ -24,7 +24,8 @@ Designs
     recipes    named RunSpecs, each with its source and its published figure
     measured   what the recipes reach, beside plain Keras
     variations  what of a design a race or a sweep can vary
-    export     the Keras script of a design
+    export     the Keras script of a design, whole or step by step
+    notebook   the same as a Jupyter notebook
     augment    training images distorted, in NumPy or in Keras by one formula
 Training
     engine     RunSpec -> Keras model -> compiled chunks -> events; the only TensorFlow
@@ -38,14 +39,18 @@ Training
     worker     what runs in a worker process: one training at a time
     service    jobs on the cluster: submit, watch, control
     dispatcher the service's thread: the queue, and what becomes of each job
-    evaluations  whole test sets to be answered: asked for, waiting, done
+    evaluations  test sets to be answered and model files to be made: asked for, waiting, done
     calls      small jobs for a worker: asked for by name, soon over
     cluster    the Dask side of the service: scheduler, worker process, calls
     runs       run records (SQLite), crash-safe
     database   their file: tables, connections, what can be amiss with it
     shelf      what owners do with runs: name, note, star, delete and have back
     groups     runs that belong together: a race or a sweep
-    artifacts  what a run leaves in files: checkpoint, model, evaluation
+    artifacts  what a run leaves in files: checkpoint, models, evaluation
+    exports    what can be taken from an ended run, one table
+    logs       its history as TensorBoard logs
+    sheets     its charts on white paper, for files
+    report     all of it as one page of HTML
     expiry     which runs are kept no longer
     sweeps     races and sweeps under way
     calibrate  how fast this machine trains: a few small designs, timed

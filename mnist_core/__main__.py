@@ -257,7 +257,7 @@ def _save(given: argparse.Namespace, spec: Any, weights: Any, result: dict[str, 
         else:
             from . import engine
 
-            given.save.write_bytes(engine.keras_file(spec, weights))
+            given.save.write_bytes(engine.model_file(spec, weights))
     _say(f"kept as {given.save}")
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,21 @@ from . import events, models, snapshots
 from .snapshots import Snapshot
 
 DEFAULT = "default"  # where a run's id is expected: the model that comes with the project
+
+
+class ModelFile(NamedTuple):
+    """A kind of model file that Keras writes: what it is called, and `Model.export`'s name for its
+    format, "" for Keras's own."""
+
+    title: str
+    keras_format: str
+
+
+MODEL_FILES = {
+    "model.keras": ModelFile("Keras", ""),
+    "model.tflite": ModelFile("TensorFlow Lite", "litert"),
+    "model.onnx": ModelFile("ONNX", "onnx"),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +75,8 @@ class Artifacts:
             known |= {"best_epoch": best.epoch, "best_value": best.value}
             arrays |= {f"best/{name}": value for name, value in best.weights.items()}
         self.save(run, "checkpoint.npz", _npz(**known, **arrays))
+        for name in MODEL_FILES:  # they were of older weights
+            self._artifact(run, name).unlink(missing_ok=True)
 
     def checkpoint(self, run: str) -> events.Checkpoint | None:
         """The run's newest checkpoint, or None."""
@@ -98,10 +116,16 @@ class Artifacts:
             return "its last checkpoint is kept and can still answer drawings"
         return "it had no checkpoint yet, so train it again"
 
-    def model_file(self, run: str) -> Path | None:
-        """The run's `.keras` file, or None while there is none."""
-        path = self._artifact(run, "model.keras")
+    def model_file(self, run: str, name: str = "model.keras") -> Path | None:
+        """One of the run's MODEL_FILES, or None while it is not made."""
+        path = self._artifact(run, name)
         return path if path.exists() else None
+
+    def save_model_file(self, run: str, name: str, content: bytes, step: int) -> None:
+        """Keep one of MODEL_FILES, made of the weights after `step` batches, unless the run has
+        been trained further meanwhile. Raises OSError."""
+        if step == self._step(run):
+            self.save(run, name, content)
 
     def save_snapshots(self, run: str, taken: Sequence[Snapshot]) -> None:
         """Keep what a run was on its way, beside what is known from before it was taken up again.

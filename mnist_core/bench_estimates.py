@@ -88,7 +88,7 @@ def _subject(spec: RunSpec, data: Mnist, arrays: Any) -> Subject:
     steps = calibrate.chunk(step, len(arrays) // spec.batch_size)
     program.evaluate(some)
     kept = [(program.weights(), program.state()) for _ in range(2)]
-    engine.keras_file(spec, kept[0][0])
+    engine.model_file(spec, kept[0][0])
     return Subject(spec, step, lambda: program.evaluate(some), steps, compile_seconds,
                    host.peak_bytes() - before)  # fmt: skip
 

@@ -118,6 +118,13 @@ class Cluster:
         """Have a worker do a small job of `calls.CALLS`; `ended` as for `train`."""
         return self._submit(worker.call, (name, dict(arguments)), "call", ended)
 
+    def convert(
+        self, spec: RunSpec, weights: Mapping[str, np.ndarray], name: str,
+        ended: Callable[[Future], None],
+    ) -> Future:  # fmt: skip
+        """Have one of `artifacts.MODEL_FILES` made of a model; `ended` as for `train`."""
+        return self._submit(worker.convert, (spec.to_query(), weights, name), "convert", ended)
+
     def _submit(
         self, function: Callable, arguments: tuple, name: str, ended: Callable[[Future], None]
     ) -> Future:

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ACTIVE = ("queued", "running")
-ENDED = ("finished", "stopped", "interrupted", "failed")
+IMPORTED = "imported"  # not trained here: its weights came in a file
+ENDED = ("finished", "stopped", "interrupted", "failed", IMPORTED)
 
 BUSY_SECONDS = 5.0  # a page waits so long for another program that has locked the records
 

@@ -12,10 +12,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from . import dataset, estimate, evaluations, events, expiry, host
+from .artifacts import DEFAULT
 from .calls import Call, Calls
 from .evaluations import Asked, Evaluations
 from .events import ClusterLost, WorkerDied
 from .runs import Patient, Run, Runs
+from .spec import RunSpec
 
 if TYPE_CHECKING:  # Dask is imported by the service's own thread
     from .cluster import Cluster
@@ -49,7 +51,7 @@ class Dispatcher:
         self._inbox: queue.Queue[Callable[[], None] | None] = queue.Queue()
         self._cluster: Cluster | None = None
         self._futures: dict[str, Any] = {}  # trainings under way, by run
-        self._answers: dict[Any, Asked] = {}  # evaluations under way, by future
+        self._answers: dict[Any, tuple[Asked, int]] = {}  # what else is under way, of which step
         self._called: dict[Any, Call] = {}  # small jobs under way, by future
         self._told: dict[str, list[tuple]] = {}  # commands that no worker has heard yet, by run
         self._seen: dict[str, float] = {}  # when each run was last looked at
@@ -141,7 +143,7 @@ class Dispatcher:
         for run in list(self._futures):
             self._records.end(run, "interrupted", "The connection to the training cluster was "
                               f"lost; {self.runs.what_is_kept(run)}.")  # fmt: skip
-        for asked in self._answers.values():
+        for asked, _ in self._answers.values():
             self._evaluations.move(asked, "queued")
         for call in self._called.values():
             self._calls.back(call)
@@ -174,7 +176,7 @@ class Dispatcher:
             self._call(call)
         for asked in self._evaluations.waiting()[: max(0, free)]:
             free -= 1
-            self._evaluate(asked)
+            self._answer(asked)
         for run in self._next()[: max(0, free)]:
             if self._records.begin(run.id):
                 self._begin(run)
@@ -319,44 +321,60 @@ class Dispatcher:
         self._records.end(run, status, event.note, test_accuracy=event.test_accuracy,
                           test_loss=event.test_loss, seconds=event.seconds)
 
-    # ---- evaluations
+    # ---- evaluations and model files
 
-    def _evaluate(self, asked: Asked) -> None:
+    def _answer(self, asked: Asked) -> None:
         try:
             spec, checkpoint = evaluations.model(self._records, asked.run)
-            future = self._cluster.evaluate(
-                spec, checkpoint.answer, self._data(asked.source), checkpoint.step,
-                lambda future: self._inbox.put(lambda: self._answered(future)),
-            )  # fmt: skip
+            future = self._ask(asked, spec, checkpoint)
         except Exception as error:  # the run has expired, or its checkpoint cannot be read
-            return self._evaluations.move(asked, "failed", f"The evaluation failed: {error}")
-        self._answers[future] = asked
+            return self._evaluations.move(asked, "failed", f"The {asked.what} failed: {error}")
+        self._answers[future] = asked, checkpoint.step
         self._evaluations.move(asked, "running")
 
+    def _ask(self, asked: Asked, spec: RunSpec, checkpoint: events.Checkpoint) -> Any:
+        def ended(future: Any) -> None:
+            self._inbox.put(lambda: self._answered(future))
+
+        if asked.file:
+            return self._cluster.convert(spec, checkpoint.answer, asked.file, ended)
+        data = self._data(asked.source)
+        return self._cluster.evaluate(spec, checkpoint.answer, data, checkpoint.step, ended)
+
     def _answered(self, future: Any) -> None:
-        asked, done = self._answers.pop(future, None), None
+        asked, step = self._answers.pop(future, (None, 0))
         if asked is None:
             return
+        done = None
         try:
             done = self._cluster.result(future)
             if done.result is None:
                 self._ship(done.worker, asked.source)
-                return self._evaluate(asked)
-            self.runs.save_evaluation(asked.run, done.result, asked.data)
+                return self._answer(asked)
+            self._save_answer(asked, done.result, step)
             self._evaluations.move(asked, "done")
         except WorkerDied:
             self.state = "starting"
-            self._evaluations.move(asked, "failed", f"{CRASHED} during the evaluation: try again.")
+            why = f"{CRASHED} during the {asked.what}: try again."
+            self._evaluations.move(asked, "failed", why)
         except ClusterLost:
             self._evaluations.move(asked, "queued")
             return self._lost()
         except OSError as error:
-            self._evaluations.move(asked, "failed", "The evaluation could not be saved "
+            self._evaluations.move(asked, "failed", f"The {asked.what} could not be saved "
                                    f"({error.strerror or error}): make room on the server's disk.")
         except Exception as error:
-            logging.getLogger(__name__).exception("The evaluation of %s failed.", asked.run)
-            self._evaluations.move(asked, "failed", f"The evaluation failed: {error}")
+            logging.getLogger(__name__).exception("The %s of %s failed.", asked.what, asked.run)
+            self._evaluations.move(asked, "failed", f"The {asked.what} failed: {error}")
         self._after(done)
+
+    def _save_answer(self, asked: Asked, result: Any, step: int) -> None:
+        if asked.file:
+            return self.runs.save_model_file(asked.run, asked.file, result, step)
+        self.runs.save_evaluation(asked.run, result, asked.data)
+        if asked.run != DEFAULT:
+            right = result.probabilities.argmax(axis=1) == result.labels
+            self._records.measured(asked.run, float(right.mean()), float(result.loss))
 
     # ---- small jobs
 
@@ -398,6 +416,6 @@ class Dispatcher:
 
     def _expire(self) -> None:
         kept = self._records.kept()
-        needed = self._watched() | {asked.run for asked in self._answers.values()}
+        needed = self._watched() | {asked.run for asked, _ in self._answers.values()}
         for run in expiry.expired(kept, expiry.rules(), time.time(), needed):
             self._records.delete(run)

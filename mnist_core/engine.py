@@ -17,6 +17,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
 
 import tempfile
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
@@ -33,6 +34,7 @@ with stderr_without("absl::InitializeLog", "oneDNN custom operations"):
     import tensorflow as tf
 
 from . import augment, events, loop
+from .artifacts import MODEL_FILES
 from .control import Control
 from .dataset import Mnist
 from .loop import Arrays, Parts
@@ -246,12 +248,10 @@ class Program:
             variable.assign(values[name])
 
     def restore(self, saved: events.Checkpoint) -> None:
-        """Go back to a checkpoint of the same design; one without a state is a beginning. Raises
-        KeyError if it is of another."""
+        """Go back to a checkpoint of the same design. Raises KeyError if it is of another. One
+        without a state is of weights that came in a file: its optimizer begins anew."""
         self.load(saved.weights)
-        if not saved.state:
-            return
-        for name, variable in self._state().items():
+        for name, variable in self._state().items() if saved.state else ():
             variable.assign(saved.state[name])
 
     def _state(self) -> dict[str, Any]:
@@ -338,14 +338,23 @@ def predict(spec: RunSpec, values: Mapping[str, np.ndarray], images: np.ndarray)
     return program.logits(images)
 
 
-def keras_file(spec: RunSpec, values: Mapping[str, np.ndarray]) -> bytes:
-    """A `.keras` file of the design with these weights, for `keras.models.load_model`."""
+def model_file(
+    spec: RunSpec, values: Mapping[str, np.ndarray], name: str = "model.keras"
+) -> bytes:
+    """One of MODEL_FILES of the design with these weights: for `keras.models.load_model`, for
+    LiteRT (TensorFlow Lite), or ONNX. Each takes uint8 images (n, 28, 28) and gives the logits
+    float32 (n, 10). Raises KeyError if the weights are of another design."""
     model = build(spec)
-    for name, variable in named_weights(model).items():
-        variable.assign(values[name])
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.keras"
-        model.save(path)
+    for named, variable in named_weights(model).items():
+        variable.assign(values[named])
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # Keras looks for what NumPy 2 lacks
+        path = Path(folder) / name
+        if form := MODEL_FILES[name].keras_format:
+            model(np.zeros((1, *IMAGE_SHAPE), np.uint8))  # Keras exports what has been called
+            model.export(path, format=form, verbose=False)
+        else:
+            model.save(path)
         return path.read_bytes()
 
 

@@ -1,4 +1,5 @@
-"""Evaluations that were asked for: which wait, which are under way, which failed and why.
+"""Evaluations and model files that were asked for: which wait, which are under way, which failed
+and why.
 
 They are small and can be had again at any time, so only their results are kept on disk.
 """
@@ -19,18 +20,24 @@ FAILED_KEPT = 100
 
 @dataclass(frozen=True)
 class Asked:
-    """One evaluation: of a run's id or DEFAULT, on data by its name and source. `status` is
-    "queued", "running", "done" or "failed"; `message` is a sentence if it failed."""
+    """One evaluation: of a run's id or DEFAULT, on data by its name and source; or, with `file`,
+    one of MODEL_FILES of a run. `status` is "queued", "running", "done" or "failed"; `message` is
+    a sentence if it failed."""
 
     run: str
     data: str
     source: str
     status: str = "queued"
     message: str = ""
+    file: str = ""
 
     @property
-    def key(self) -> tuple[str, str]:
-        return self.run, self.data
+    def key(self) -> tuple[str, str, str]:
+        return self.run, self.data, self.file
+
+    @property
+    def what(self) -> str:
+        return "conversion" if self.file else "evaluation"
 
 
 class Evaluations:
@@ -38,22 +45,27 @@ class Evaluations:
 
     def __init__(self, runs: Runs) -> None:
         self._runs, self._lock = runs, threading.RLock()
-        self._asked: dict[tuple[str, str], Asked] = {}
+        self._asked: dict[tuple[str, str, str], Asked] = {}
 
-    def look(self, run: str, data: str) -> Asked | None:
-        """How far an evaluation is; None if nobody has asked for it."""
+    def look(self, run: str, data: str, file: str = "") -> Asked | None:
+        """How far it is; None if nobody has asked for it."""
         with self._lock:
-            found = self._asked.get((run, data))
-        if found is None and self._runs.evaluation(run, data):
-            return Asked(run, data, "", "done")
+            found = self._asked.get((run, data, file))
+        if found is None and self._kept(run, data, file):
+            return Asked(run, data, "", "done", file=file)
         return found
 
-    def ask(self, run: str, data: str, source: str) -> Asked:
-        """Queue an evaluation, unless it is done or on its way."""
+    def _kept(self, run: str, data: str, file: str) -> bool:
+        kept = self._runs.model_file(run, file) if file else self._runs.evaluation(run, data)
+        return kept is not None
+
+    def ask(self, run: str, data: str, source: str, file: str = "") -> Asked:
+        """Queue it, unless it is done or on its way."""
         with self._lock:
-            found = self.look(run, data)
+            found = self.look(run, data, file)
             if found is None or found.status == "failed":
-                found = self._asked[run, data] = Asked(run, data, source)
+                found = Asked(run, data, source, file=file)
+                self._asked[found.key] = found
         return found
 
     def waiting(self) -> list[Asked]:

@@ -5,37 +5,52 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from dataclasses import astuple
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import augment
 from .schedules import DROPS, WARM_UP
 from .spec import AUGMENTATIONS, IMAGE_SHAPE, L2, OPTIMIZERS, Block, RunSpec
 
-_SCRIPT = '''\
-"""MNIST with Keras: {network}."""
-
+_IMPORT = """\
 {imports}import keras
 {numpy}from keras import layers
-
-{distortions}keras.utils.set_random_seed({seed})
+"""
+_DATA = """\
+keras.utils.set_random_seed({seed})
 (x_train, y_train), (x_test, y_test) = keras.datasets.mnist.load_data()
-{one_hot}
+{one_hot}"""
+_MODEL = """\
 model = keras.Sequential(
     [
         {layers},
     ]
 )
+"""
+_COMPILE = """\
 {schedule}model.compile(
     optimizer=keras.optimizers.{optimizer},
     loss={loss},
     metrics=["accuracy"],
 )
 model.summary()
-
-{fit}
+"""
+_EVALUATE = """\
 loss, accuracy = model.evaluate(x_test, y_test)
-print(f"Test accuracy: {{accuracy:.2%}}")
-'''
+print(f"Test accuracy: {accuracy:.2%}")
+"""
+
+
+class Steps(NamedTuple):
+    """The Keras code of a design, one piece for each step of a tutorial. `distort` is empty without
+    augmentation."""
+
+    imports: str
+    distort: str
+    data: str
+    model: str
+    compile: str
+    fit: str
+    evaluate: str
 
 
 def keras_code(spec: RunSpec) -> str:
@@ -45,22 +60,28 @@ def keras_code(spec: RunSpec) -> str:
     images of an epoch that do not fill a batch, so its weights differ from the engine's in detail.
     Raises SpecError for a design that cannot be trained.
     """
+    step = steps(spec)
+    head = f'"""MNIST with Keras: {"-".join(spec.sizes)}."""\n'
+    parts = (head, step.imports, step.distort + step.data, step.model + step.compile,
+             step.fit, step.evaluate)  # fmt: skip
+    return "\n".join(parts)
+
+
+def steps(spec: RunSpec) -> Steps:
+    """The pieces of `keras_code`. Raises SpecError for a design that cannot be trained."""
     spec.check()
     distort = ["Distort()"] if spec.augment else []
     first = [f'keras.Input({IMAGE_SHAPE}, dtype="uint8")', *distort]
     lines = [*first, *map(_layer, spec.stack())]
-    return _SCRIPT.format(
-        network="-".join(spec.sizes),
-        imports=_IMPORTS if spec.augment else "",
-        numpy="import numpy as np\n" if spec.augment else "",
-        distortions=_distortions(spec) if spec.augment else "",
-        seed=spec.seed,
-        one_hot=_ONE_HOT if spec.loss == "categorical" else "",
-        layers=",\n        ".join(lines),
-        schedule=_schedule(spec),
-        optimizer=_optimizer(spec),
-        loss=_loss(spec),
-        fit=_fit(spec),
+    augmented = bool(spec.augment)
+    return Steps(
+        _IMPORT.format(imports=_IMPORTS * augmented, numpy="import numpy as np\n" * augmented),
+        _distortions(spec) if augmented else "",
+        _DATA.format(seed=spec.seed, one_hot=_ONE_HOT * (spec.loss == "categorical")),
+        _MODEL.format(layers=",\n        ".join(lines)),
+        _COMPILE.format(schedule=_schedule(spec), optimizer=_optimizer(spec), loss=_loss(spec)),
+        _fit(spec),
+        _EVALUATE,
     )
 
 

@@ -1,7 +1,7 @@
 """Model files: a design, its weights and what is known about them in one `.npz`.
 
-Such a file may come from anywhere, so nothing in it is believed: no pickles, and no member is
-unpacked before its size is what the design needs.
+Such a file may come from anywhere, so nothing in it is believed: no pickles, no code, and no
+member is unpacked before its size is what the design needs. Nothing is written under its names.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import io
 import json
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,10 +26,14 @@ from .spec import LIMITS, RunSpec
 DEFAULT = Path(__file__).with_name("default.npz")
 HEADER = 256  # bytes that a plain array's header may take; NumPy writes 128
 ABOUT_LIMIT = 64 * 1024
+MOST_MEMBERS = 1000  # entries of a ZIP that are looked at; the deepest design has 57 arrays
 FILE_LIMIT = 4 * int(LIMITS["parameters"].high) + 2**20
 _ABOUT = "about.npy"
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, TypeError, ValueError,
             AttributeError, NotImplementedError, RuntimeError, RecursionError)  # fmt: skip
+# How other files begin, and what they are.
+_FOREIGN = {b"\x89HDF": "it is a Keras model in HDF5", b"\x80": "it is a Python pickle",
+            b"\x93NUMPY": "it is a single array"}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,29 +53,74 @@ def save(
     `weights` are those that `Network.from_weights` takes, kept as float32; `about` holds JSON
     values. Raises ValueError if the weights are not the design's, OSError if the disk refuses.
     """
+    content = to_bytes(spec, weights, about)
+    with replacing(Path(path)) as file:
+        file.write(content)
+
+
+def to_bytes(
+    spec: RunSpec, weights: Mapping[str, np.ndarray], about: Mapping[str, Any]
+) -> bytes:
+    """What `save` writes."""
     arrays = Network.from_weights(spec, weights).weights()
     text = json.dumps({"spec": spec.to_query(), "about": dict(about)}, allow_nan=False)
-    with replacing(Path(path)) as file:
-        np.savez_compressed(file, about=np.frombuffer(text.encode(), np.uint8), **arrays)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, about=np.frombuffer(text.encode(), np.uint8), **arrays)
+    return buffer.getvalue()
 
 
 def load(path: str | Path) -> Model:
     """The model that `save` wrote. Raises ValueError, one sentence that names the file, if it is
     missing, damaged or something else."""
     path = Path(path)
+    with _refusing(str(path)):
+        _check_size(path.stat().st_size)
+        return _read(path.read_bytes())
+
+
+def read(name: str, content: bytes) -> Model:
+    """The model in the bytes of a file, which a sentence calls `name`. Raises ValueError as `load`
+    does."""
+    with _refusing(name):
+        _check_size(len(content))
+        return _read(content)
+
+
+@contextmanager
+def _refusing(name: str) -> Iterator[None]:
+    """Whatever a bad file makes go wrong, as one sentence."""
     try:
-        if path.stat().st_size > FILE_LIMIT:
-            raise ValueError("it is larger than any model")
-        with zipfile.ZipFile(path) as archive:
-            spec, about, weights = _unpack(archive)
-        return Model(spec, Network.from_weights(spec, weights), about)
+        yield
     except OSError as error:
-        raise ValueError(f"{path} cannot be read ({error.strerror or error}).") from error
+        raise ValueError(f"{name} cannot be read ({error.strerror or error}).") from error
     except _DAMAGED as error:
         reason = str(error).rstrip(".") or type(error).__name__
         raise ValueError(
-            f"{path} is damaged or not a model file of this project ({reason})."
+            f"{name} is damaged or not a model file of this project ({reason})."
         ) from error
+
+
+def _read(content: bytes) -> Model:
+    _check_kind(content)
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        spec, about, weights = _unpack(archive)
+    return Model(spec, Network.from_weights(spec, weights), about)
+
+
+def _check_size(size: int) -> None:
+    if size > FILE_LIMIT:
+        raise ValueError("it is larger than any model")
+
+
+def _check_kind(content: bytes) -> None:
+    """What can be told before `zipfile` makes an object of each of the entries."""
+    if content.count(b"PK\1\2") > MOST_MEMBERS:
+        raise ValueError("it has too many entries")
+    for start, what in _FOREIGN.items():
+        if content.startswith(start):
+            raise ValueError(f"{what}, which is never opened")
+    if content[4:8] == b"TFL3":
+        raise ValueError("it is a TensorFlow Lite model; the .npz of the same run can be read")
 
 
 @cache
@@ -81,6 +131,11 @@ def default() -> Model:
 
 def _unpack(archive: zipfile.ZipFile) -> tuple[RunSpec, dict[str, Any], dict[str, np.ndarray]]:
     members = {info.filename: info for info in archive.infolist()}
+    if len(members) < len(archive.infolist()):
+        raise ValueError("it holds two entries of one name")
+    if "config.json" in members:
+        raise ValueError("it is a Keras model, which is never opened when it comes from elsewhere; "
+                         "the .npz of the same run can be read")  # fmt: skip
     if _ABOUT not in members:
         raise ValueError("it does not say which network it holds")
     said = json.loads(_array(archive, members.pop(_ABOUT), ABOUT_LIMIT).tobytes())

@@ -21,7 +21,7 @@ import numpy as np
 
 from . import events
 from .artifacts import Artifacts
-from .database import ACTIVE, ENDED, StoreError
+from .database import ACTIVE, ENDED, IMPORTED, StoreError
 from .groups import Groups
 from .shelf import Shelf
 from .spec import FRAMEWORKS, RunSpec
@@ -107,6 +107,39 @@ class Runs(Artifacts, Shelf, Groups):
                 (run, owner, json.dumps(spec.to_query()), data, source, time.time(), part_of),
             )
         return self.get(run)
+
+    def adopt(
+        self, spec: RunSpec, owner: str, data: str, source: str, checkpoint: events.Checkpoint,
+        message: str,
+    ) -> Run:  # fmt: skip
+        """An ended run of weights that were trained elsewhere. Cut short, it is a failed one.
+        Raises SpecError as `create`, and OSError, which leaves nothing behind."""
+        spec.check()
+        run, now = secrets.token_urlsafe(12), time.time()
+        with self._database() as db:
+            db.execute(
+                "INSERT INTO runs (id, owner, spec, data, source, status, message, created, ended)"
+                " VALUES (?, ?, ?, ?, ?, 'failed', 'The import was cut short: try again.', ?, ?)",
+                (run, owner, json.dumps(spec.to_query()), data, source, now, now),
+            )
+        try:
+            self.save_checkpoint(run, checkpoint)
+        except OSError:
+            self.delete(run)
+            raise
+        self.append(run, [events.Marked(checkpoint.step, IMPORTED)])
+        self._move(run, ("failed",), IMPORTED, message=message)
+        return self.get(run)
+
+    def measured(self, run: str, accuracy: float, loss: float) -> None:
+        """Note how an ended run reads the test images (0…1, nats), if its training did not."""
+        with self._database() as db:
+            marks = ", ".join("?" * len(ENDED))
+            db.execute(
+                "UPDATE runs SET test_accuracy = ?, test_loss = ? "
+                f"WHERE id = ? AND test_accuracy IS NULL AND status IN ({marks})",
+                (accuracy, loss, run, *ENDED),
+            )
 
     def get(self, run: str) -> Run | None:
         """The record, or None if there is no such run, its owner has deleted it, or its design

@@ -15,12 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from . import control, estimate, events
+from . import control, dataset, estimate, events, models
 from .artifacts import DEFAULT
 from .calls import Call
 from .dispatcher import WATCHED_SECONDS, Dispatcher
 from .evaluations import Asked
-from .runs import Run
+from .events import Checkpoint
+from .runs import IMPORTED, Run
 from .spec import RunSpec
 
 WAITING_EACH = 3  # runs that one visitor may have in the queue, beside the one that trains
@@ -95,7 +96,7 @@ class Service(Dispatcher):
         spec = replace(record.spec, epochs=record.spec.epochs + epochs)
         if not self.runs.has_weights(run):
             raise ValueError("This run has no checkpoint to go on from: train its design anew.")
-        if record.status == "finished" and not epochs:
+        if record.status in ("finished", IMPORTED) and not epochs:
             raise ValueError("This run has finished: say how many epochs more it should train.")
         self._admit(record.owner)
         record = self.runs.reopen(run, spec)
@@ -132,18 +133,24 @@ class Service(Dispatcher):
         DEFAULT stands for the model that comes with the project; for it, `data` and `source` name
         the data as for `submit`, and `runs.evaluation(DEFAULT, data)` has the answers.
         """
-        if self.state == "failed":
-            raise ValueError(self.message)
         if run != DEFAULT:
-            record = self._record_of(run)
-            if record.active:
-                raise ValueError("This run is not over yet: wait for its end, or stop it first.")
-            if not self.runs.has_weights(run):
-                raise ValueError("This run has no weights to evaluate: train its design anew.")
-            data, source = "", record.source
+            data, source = "", self._ended(run).source
         elif not data or not source:
             raise ValueError("The default model is evaluated on data: say on which.")
-        asked = self._evaluations.ask(run, data, source)
+        return self._ask_for(run, data, source)
+
+    def _ended(self, run: str) -> Run:
+        record = self._record_of(run)
+        if record.active:
+            raise ValueError("This run is not over yet: wait for its end, or stop it first.")
+        if not self.runs.has_weights(run):
+            raise ValueError("This run has no weights to evaluate: train its design anew.")
+        return record
+
+    def _ask_for(self, *what: str) -> Asked:
+        if self.state == "failed":
+            raise ValueError(self.message)
+        asked = self._evaluations.ask(*what)
         self._inbox.put(self._dispatch)
         return asked
 
@@ -164,6 +171,34 @@ class Service(Dispatcher):
     def closed(self) -> bool:
         """Whether no more trainings will be taken."""
         return self._closing.is_set()
+
+    def convert(self, run: str, file: str) -> Asked:
+        """Have a worker make one of MODEL_FILES of an ended run, as `evaluate` does; then
+        `runs.model_file(run, file)` has it."""
+        return self._ask_for(run, "", self._ended(run).source, file)
+
+    def conversion(self, run: str, file: str) -> Asked | None:
+        """How far a model file is, as `evaluation` says it."""
+        return self._evaluations.look(run, "", file)
+
+    def adopt(self, model: models.Model, owner: str, data: str, source: str) -> Run:
+        """Make an ended run of an imported model, and have it measured on the test images of these
+        data, named as for `submit`. Its file's own figures are not taken over.
+
+        It counts as trained for its design's epochs on these data, so that it can be trained
+        further. Raises ValueError if it cannot be kept.
+        """
+        images = len(dataset.load(source).train.labels)
+        steps = estimate.Sizes.of(model.spec, images, 0).train // model.spec.batch_size
+        checkpoint = Checkpoint(steps * model.spec.epochs, model.network.weights(), {})
+        try:
+            run = self.runs.adopt(model.spec, owner, data, source, checkpoint, "")
+        except OSError as error:
+            why = error.strerror or error
+            raise ValueError(f"The model could not be kept ({why}): try again later.") from error
+        if self.state != "failed":
+            self.evaluate(run.id)
+        return run
 
     def close(self) -> None:
         """End everything that `start` started. Safe to call twice."""

@@ -148,6 +148,14 @@ def call(name: str, arguments: Mapping[str, Any]) -> Done:
         return _done(getattr(tapes, CALLS[name])(**arguments))
 
 
+def convert(query: dict[str, str], weights: Mapping[str, np.ndarray], name: str) -> Done:
+    """Make one of `artifacts.MODEL_FILES` of a design with these weights; `result` is its bytes."""
+    from . import engine
+
+    with _engine:
+        return _done(engine.model_file(RunSpec.from_query(query), weights, name))
+
+
 def _train(
     run: str, spec: RunSpec, data: dataset.Mnist, resume: events.Checkpoint | None
 ) -> Result:
@@ -173,7 +181,7 @@ def _result(spec: RunSpec, event: events.Finished | events.Failed) -> Result:
 
     if isinstance(event, events.Failed):
         return Result(event, None, None)
-    model = engine.keras_file(spec, event.checkpoint.answer)
+    model = engine.model_file(spec, event.checkpoint.answer)
     return Result(replace(event, peak_bytes=host.peak_bytes()), event.checkpoint, model)
 
 

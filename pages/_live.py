@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from mnist_core import charts, events
-from mnist_core.runs import Run
+from mnist_core.runs import IMPORTED, Run
 from mnist_core.spec import LIMITS, RunSpec
-from pages import _design, _forecast, _session, _shared, _ui, _widgets
+from pages import _design, _export, _forecast, _session, _shared, _ui, _widgets
 
 STILL_SECONDS = 60.0  # between two signs that the page of an ended run is still open
 SLOW_SECONDS = 0.3  # between two batches in slow motion: slow enough to follow each point
@@ -95,7 +95,7 @@ def live(run_id: str) -> None:
             right.echarts_chart(charts.live_curve(history, "accuracy"), key="accuracy", height=300)
             st.caption("Dots: a few steps each, with their smoothed line. Rings: whole epochs.")
         _forecast.afterwards(history)
-    if (seen := f"{run.id} {run.status}") != _session.state().seen:
+    if (seen := f"{run.id} {run.status} {run.test_accuracy}") != _session.state().seen:
         # Once for each change: the buttons outside this fragment must hear of it.
         _session.state().seen = seen
         st.rerun()
@@ -139,8 +139,25 @@ def headline(run: Run, history: list[events.Event]) -> None:
         st.info(f"Stopped after {run.seconds:.1f} s of training: **{run.test_accuracy:.2%}** of "
                 f"the test images are read correctly. {run.message} Weights and history are kept.",
                 icon=":material/stop_circle:")  # fmt: skip
+    elif run.status == IMPORTED:
+        st.info(f"Imported: these weights came in a file. {_read_here(run)}",
+                icon=":material/upload:")  # fmt: skip
     else:
         st.warning(run.message, icon=":material/warning:")
+
+
+def _read_here(run: Run) -> str:
+    if run.test_accuracy is not None:
+        return f"**{run.test_accuracy:.2%}** of the test images are read correctly."
+    return "They are being measured on the test images." if _measuring(run) else ""
+
+
+def _measuring(run: Run) -> bool:
+    """Whether a worker has yet to say how well imported weights read."""
+    if run.status != IMPORTED or run.test_accuracy is not None:
+        return False
+    asked = _shared.service().evaluation(run.id)
+    return asked is not None and asked.status in ("queued", "running")
 
 
 def speed(chunks: list[events.Progress]) -> float:
@@ -172,10 +189,12 @@ def run_panel(run: Run) -> None:
         st.caption(f"This run: {run.name}. The design on this page has changed since.")
         st.button("Show this run's design", key="load_design", type="tertiary",
                   icon=":material/undo:", on_click=_design.load, args=(run.spec,))  # fmt: skip
-    st.fragment(_ui.patiently(live), run_every=0.5 if run.active else STILL_SECONDS)(run.id)
+    moving = run.active or _measuring(run)
+    st.fragment(_ui.patiently(live), run_every=0.5 if moving else STILL_SECONDS)(run.id)
     st.toggle("Loss on a log scale", key=_session.seed_widget("log_loss", False))
     if not run.active and _shared.runs().has_weights(run.id):
         afterwards(run)
+        _export.panel(run)
 
 
 def afterwards(run: Run) -> None:

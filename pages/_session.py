@@ -75,6 +75,8 @@ class State:
     groups: dict[str, str] = field(default_factory=dict)  # "race", "sweep" -> the one shown
     deleted: list[str] = field(default_factory=list)  # runs, just now: they can be had back
     listed: int = 0  # goes up when the list of runs forgets what was ticked
+    converting: set[tuple[str, str]] = field(default_factory=set)  # run, model file that is made
+    imported: str = ""  # the run that was last brought in
 
 
 def state() -> State:

@@ -54,6 +54,9 @@ class Cluster:
     def evaluate(self, spec, weights, data, step, ended):
         return self._job(ended, run=None, data=data, step=step, spec=spec)
 
+    def convert(self, spec, weights, name, ended):
+        return self._job(ended, run=None, file=name, spec=spec, weights=weights)
+
     def _job(self, ended, **known):
         self.jobs.append(job := SimpleNamespace(ended=ended, **known))
         return _Future(job)
@@ -509,6 +512,72 @@ def test_a_full_disk_during_a_run_is_said_and_the_run_goes_on(service, submit, m
     assert status(service, run) == "running" and not service.runs.has_weights(run)
     end(task)
     wait(lambda: status(service, run) == "finished")
+
+
+# ------------------------------------------------------------------------------- model files
+
+
+def test_a_model_file_is_made_once_and_kept(service, submit):
+    run = trained(service, submit)
+    assert service.conversion(run, "model.onnx") is None
+    for _ in range(2):  # however often it is asked
+        assert service.convert(run, "model.onnx").status in ("queued", "running")
+    task = job(1)
+    assert (task.file, task.spec) == ("model.onnx", SPEC)
+    np.testing.assert_equal(task.weights, service.runs.checkpoint(run).answer)
+    assert service.evaluate(run).status == "queued"  # another matter
+    end(task, b"ONNX")
+    wait(lambda: service.conversion(run, "model.onnx").status == "done")
+    assert service.runs.model_file(run, "model.onnx").read_bytes() == b"ONNX"
+    assert service.convert(run, "model.onnx").status == "done"
+    end(job(2), EVALUATION)
+
+
+def test_a_model_file_of_a_run_that_was_trained_further_meanwhile_is_not_kept(service, submit):
+    run = trained(service, submit)
+    service.convert(run, "model.tflite")
+    task = job(1)
+    service.runs.save_checkpoint(run, finished(99).checkpoint)
+    end(task, b"old")
+    wait(lambda: service.conversion(run, "model.tflite") is None)
+    assert service.runs.model_file(run, "model.tflite") is None
+
+
+@pytest.mark.parametrize(("error", "says"), [
+    (WorkerDied(), "The training process ended unexpectedly during the conversion: try again."),
+    (RuntimeError("no such thing"), "The conversion failed: no such thing"),
+])  # fmt: skip
+def test_a_conversion_that_fails_says_why(service, submit, error, says):
+    run = trained(service, submit)
+    service.convert(run, "model.onnx")
+    end(job(1), error)
+    wait(lambda: service.conversion(run, "model.onnx").status == "failed")
+    assert service.conversion(run, "model.onnx").message == says
+    assert service.convert(run, "model.onnx").status == "queued"
+    end(job(2), b"ONNX")
+
+
+def test_what_has_no_weights_is_not_converted(service, submit):
+    run = submit()
+    job()
+    assert "not over yet" in sentence(service.convert, run, "model.onnx")
+    assert "no such run" in sentence(service.convert, "nobody", "model.onnx")
+
+
+def test_an_imported_model_is_measured_and_can_be_trained_further(service, tiny):
+    model = models.default()
+    run = service.adopt(model, "ada", tiny.name, tiny.source)
+    task = job()
+    np.testing.assert_equal(service.runs.checkpoint(run.id).answer, model.network.weights())
+    answers = np.eye(10, dtype=np.float32)[[0, 1, 1, 3]]
+    end(task, Evaluation(answers, np.arange(4, dtype=np.uint8), 2.5, task.step))
+    wait(lambda: service.runs.get(run.id).test_accuracy == 0.75)
+    assert service.runs.get(run.id).test_loss == 2.5
+    assert "say how many epochs more" in sentence(service.go_on, run.id)
+    service.go_on(run.id, 1)
+    spec = model.spec
+    steps = int(640 * (1 - spec.validation_share)) // spec.batch_size
+    assert job(1).resume.step == steps * spec.epochs and job(1).resume.state == {}
 
 
 def test_a_full_disk_under_an_evaluation_is_said(service, submit, monkeypatch):

@@ -491,6 +491,18 @@ def test_a_checkpoint_from_before_there_was_a_best_still_goes_on(tiny):
     assert again.checkpoint.best.epoch > 2
 
 
+def test_weights_without_a_state_go_on_with_an_optimizer_that_begins_anew(tiny):
+    before = train(replace(MIXED, epochs=1), tiny)
+    finished = before[-1]
+    brought = events.Checkpoint(finished.step, finished.checkpoint.weights, {})
+    more = train(replace(MIXED, epochs=2), tiny, resume=brought)
+    assert [e.epoch for e in of(events.EpochEnded, more)] == [2]
+    losses = [of(events.Progress, happened)[0].loss for happened in (before, more)]
+    assert losses[1] < 0.9 * losses[0]  # not from random weights
+    steps = more[-1].checkpoint.state["optimizer/0"]
+    assert steps == more[-1].step - finished.step
+
+
 def test_resuming_a_finished_run_measures_it_again(tiny):
     finished = end(SMALL, tiny)
     happened = train(SMALL, tiny, resume=finished.checkpoint)
@@ -617,7 +629,7 @@ def test_a_model_file_predicts_what_the_numpy_network_predicts(convolutions, tin
     spec = replace(MIXED, convolutions=convolutions)
     weights = end(spec, tiny).checkpoint.weights
     path = tmp_path / "model.keras"
-    path.write_bytes(engine.keras_file(spec, weights))
+    path.write_bytes(engine.model_file(spec, weights))
     ours = Network.from_weights(spec, weights).predict(tiny.test.images)
     theirs = engine.keras_predictor(path)(tiny.test.images)
     np.testing.assert_allclose(theirs, ours, rtol=0, atol=1e-5)

@@ -153,6 +153,72 @@ def test_every_flipped_byte_is_noticed_or_harmless(path):
             np.testing.assert_array_equal(weight, whole[name])
 
 
+def packed(members: dict[str, bytes], how=zipfile.ZIP_DEFLATED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", how) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def twice(content: bytes) -> bytes:
+    """The model with one of its weights a second time."""
+    buffer = io.BytesIO(content)
+    with zipfile.ZipFile(buffer, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("dense_1/bias.npy", npy(BIAS))
+    return buffer.getvalue()
+
+
+UPLOADS = {
+    "nothing": (lambda whole: b"", "File is not a zip file"),
+    "another kind of file": (lambda whole: b"GIF89a" + bytes(100), "File is not a zip file"),
+    "a pickle": (lambda whole: b"\x80\4\x95", "a Python pickle, which is never opened"),
+    "one array": (lambda whole: npy(BIAS), "a single array, which is never opened"),
+    "a Keras model": (
+        lambda whole: packed({"config.json": b"{}", "model.weights.h5": b""}),
+        "a Keras model, which is never opened when it comes from elsewhere",
+    ),
+    "an older Keras model": (lambda whole: b"\x89HDF\r\n\x1a\n", "HDF5, which is never opened"),
+    "a TensorFlow Lite model": (lambda whole: b"\x1c\0\0\0TFL3", "a TensorFlow Lite model"),
+    "digits": (lambda whole: packed({"x_train.npy": npy(BIAS)}), "does not say which network"),
+    "a model inside a ZIP": (lambda whole: packed({"model.npz": whole}), "which network"),
+    "a path that leads outside": (
+        lambda whole: packed({"about.npy": about(), "../../evil.npy": npy(BIAS)}),
+        "its weights are not those of its design",
+    ),
+    "a name twice": (twice, "two entries of one name"),
+    "very many entries": (
+        lambda whole: packed({str(i): b"" for i in range(models.MOST_MEMBERS + 1)}),
+        "too many entries",
+    ),
+    "an unusual packing": (
+        lambda whole: packed({"about.npy": about()}, zipfile.ZIP_LZMA), "packed in an unusual way"
+    ),
+    "a bomb": (lambda whole: packed({"about.npy": bytes(50_000_000)}), "larger than its design"),
+    "too many bytes": (lambda whole: whole + bytes(models.FILE_LIMIT), "larger than any model"),
+}
+
+
+@pytest.mark.parametrize(("made", "says"), UPLOADS.values(), ids=UPLOADS)
+def test_an_upload_that_is_no_model_is_refused_in_one_sentence(path, made, says, tmp_path):
+    content = made(path.read_bytes())
+    before = sorted(tmp_path.rglob("*"))
+    tracemalloc.start()
+    with pytest.raises(ValueError) as error:
+        models.read("mine.npz", content)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    sentence = str(error.value)
+    assert says in sentence and sentence.startswith("mine.npz is damaged or not a model file")
+    assert sentence.endswith(").") and "\n" not in sentence
+    assert peak < 5e6 and sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_bytes_of_a_model_are_its_file(path, weights):
+    assert models.to_bytes(SPEC, weights, ABOUT) == path.read_bytes()
+    assert models.read("m", path.read_bytes()).spec == SPEC
+
+
 def test_missing_files_and_folders_are_refused(tmp_path):
     for path in (tmp_path / "none.npz", tmp_path):
         with pytest.raises(ValueError, match="cannot be read"):

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from mnist_core import events
-from mnist_core.runs import ENDED, Runs, StoreError
+from mnist_core.artifacts import MODEL_FILES
+from mnist_core.runs import ENDED, IMPORTED, Runs, StoreError
 from mnist_core.spec import Conv, Layer, RunSpec, SpecError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -332,6 +333,64 @@ def test_a_checkpoint_from_before_there_was_a_best_is_read(runs, run):
     assert (found.step, found.seconds, found.learning_rate, found.best) == (7, 0.0, None, None)
     np.testing.assert_equal(found.weights, old.weights)
     np.testing.assert_equal(found.state, old.state)
+
+
+def test_model_files_go_when_the_weights_change(runs, run):
+    runs.save_checkpoint(run.id, checkpoint(7))
+    for name in MODEL_FILES:
+        runs.save_model_file(run.id, name, b"of 7", 7)
+        assert runs.model_file(run.id, name).read_bytes() == b"of 7"
+    runs.save_checkpoint(run.id, checkpoint(8))
+    runs.save_model_file(run.id, "model.onnx", b"of 7", 7)  # it comes late
+    assert not any(runs.model_file(run.id, name) for name in MODEL_FILES)
+
+
+# ------------------------------------------------------------------------------- imports
+
+
+def test_an_adopted_run_has_ended_and_has_its_weights(runs):
+    run = runs.adopt(SPEC, "ada", "d", "s", checkpoint(7), "")
+    assert (run.status, run.spec, run.owner, run.active) == (IMPORTED, SPEC, "ada", False)
+    assert run == runs.of("ada")[0] and run.ended and run.test_accuracy is None
+    assert runs.history(run.id) == [events.Marked(7, IMPORTED)]
+    np.testing.assert_equal(runs.checkpoint(run.id).weights, checkpoint(7).weights)
+    assert not runs.waiting() and not runs.active()
+
+
+def test_an_import_that_finds_no_room_leaves_nothing(runs, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("mnist_core.artifacts._write", full)
+    with pytest.raises(OSError):
+        runs.adopt(SPEC, "ada", "d", "s", checkpoint(7), "")
+    assert not runs.of("ada")
+
+
+def test_an_import_that_is_cut_short_is_a_failed_run(runs, monkeypatch):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mnist_core.artifacts._write", killed)
+    with pytest.raises(KeyboardInterrupt):
+        runs.adopt(SPEC, "ada", "d", "s", checkpoint(7), "")
+    (run,) = runs.of("ada")
+    assert (run.status, run.message) == ("failed", "The import was cut short: try again.")
+
+
+def test_a_design_over_the_limits_is_not_adopted(runs):
+    with pytest.raises(SpecError):
+        runs.adopt(replace(SPEC, epochs=10_000), "ada", "d", "s", checkpoint(7), "")
+    assert not runs.of("ada")
+
+
+def test_only_what_was_never_measured_is_measured(runs, run):
+    runs.measured(run.id, 0.5, 1.0)  # it has not ended
+    assert runs.get(run.id).test_accuracy is None
+    runs.end(run.id, "interrupted")
+    runs.measured(run.id, 0.5, 1.0)
+    runs.measured(run.id, 0.6, 2.0)
+    assert (runs.get(run.id).test_accuracy, runs.get(run.id).test_loss) == (0.5, 1.0)
 
 
 def test_artifacts_of_two_runs_do_not_meet(runs, run):

@@ -1,0 +1,55 @@
+"""Bring a model back: the design and the weights that were exported from here or elsewhere."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from mnist_core import models
+from mnist_core.runs import Run
+from pages import _design, _session, _shared, _ui
+
+SAYS = (
+    "The weights of a run, as **Export** gives them (`.npz`): the file holds the design too. The "
+    "model becomes a run of yours, measured here on the test images: draw for it, evaluate it, "
+    "train it further. Files of Keras (`.keras`, `.h5`) are not opened: they could hold anything."
+)
+
+
+def section() -> None:
+    """The upload, and what became of it."""
+    st.markdown(SAYS)
+    given = st.file_uploader(
+        "A model file", type="npz", key="import_file",
+        max_upload_size=-(-models.FILE_LIMIT // 2**20),
+    )  # fmt: skip
+    clicked = st.button("Import this model", type="primary", icon=":material/upload:",
+                        key="import", disabled=given is None)  # fmt: skip
+    if clicked and (run := _take(given.name, given.getvalue())):
+        _design.load(run.spec)
+        _ui.show_run(run)
+        _session.state().imported = run.id
+        st.rerun()
+    _done()
+
+
+def _take(name: str, content: bytes) -> Run | None:
+    """Check the file and make a run of it, or say what is wrong."""
+    data = _shared.data()
+    try:
+        model = models.read(name, content)
+        return _shared.service().adopt(model, _session.visitor(), data.name, data.source)
+    except ValueError as error:
+        st.error(str(error), icon=":material/block:")
+        return None
+
+
+def _done() -> None:
+    """After an import: what it is, and what can be done with it."""
+    run = _shared.runs().get(_session.state().imported)
+    if run is None:
+        return
+    st.success(f"Imported {'-'.join(run.spec.sizes)}: {run.spec.parameters:,} parameters.",
+               icon=":material/check:")  # fmt: skip
+    if st.button("Draw a digit for it", icon=":material/draw:", key="import_draw"):
+        _session.state().model = run.id
+        _ui.go("draw")
