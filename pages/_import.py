@@ -16,7 +16,7 @@ SAYS = (
 
 
 def section() -> None:
-    """The upload, and what became of it."""
+    """The upload; an imported model is then shown where runs are."""
     st.markdown(SAYS)
     given = st.file_uploader(
         "A model file", type="npz", key="import_file",
@@ -26,10 +26,8 @@ def section() -> None:
                         key="import", disabled=given is None)  # fmt: skip
     if clicked and (run := _take(given.name, given.getvalue())):
         _design.load(run.spec)
-        _ui.show_run(run)
-        _session.state().imported = run.id
-        st.rerun()
-    _done()
+        _session.state().run = run.id
+        _ui.go("builder")
 
 
 def _take(name: str, content: bytes) -> Run | None:
@@ -41,15 +39,3 @@ def _take(name: str, content: bytes) -> Run | None:
     except ValueError as error:
         st.error(str(error), icon=":material/block:")
         return None
-
-
-def _done() -> None:
-    """After an import: what it is, and what can be done with it."""
-    run = _shared.runs().get(_session.state().imported)
-    if run is None:
-        return
-    st.success(f"Imported {'-'.join(run.spec.sizes)}: {run.spec.parameters:,} parameters.",
-               icon=":material/check:")  # fmt: skip
-    if st.button("Draw a digit for it", icon=":material/draw:", key="import_draw"):
-        _session.state().model = run.id
-        _ui.go("draw")

@@ -9,6 +9,7 @@ import streamlit as st
 
 from mnist_core import expiry, recipes
 from mnist_core.choices import OPTIMIZERS
+from mnist_core.database import ACTIVE, ENDED
 from mnist_core.runs import Run
 from mnist_core.shelf import NOTE_MOST, TITLE_MOST
 from pages import _session, _shared, _ui
@@ -22,7 +23,7 @@ ORDERS: dict[str, tuple[Callable[[Run], Any], bool]] = {
     "Time": (lambda run: 1e9 if run.seconds is None else run.seconds, False),
     "Name": (lambda run: run.name.lower(), False),
 }
-STATES = ("queued", "running", "finished", "stopped", "interrupted", "failed")
+STATES = (*ACTIVE, *ENDED)
 
 
 def mine(most: int = MOST) -> list[Run]:

@@ -76,7 +76,6 @@ class State:
     deleted: list[str] = field(default_factory=list)  # runs, just now: they can be had back
     listed: int = 0  # goes up when the list of runs forgets what was ticked
     converting: set[tuple[str, str]] = field(default_factory=set)  # run, model file that is made
-    imported: str = ""  # the run that was last brought in
 
 
 def state() -> State:

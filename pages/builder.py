@@ -6,7 +6,7 @@ import streamlit as st
 
 from mnist_core import export
 from mnist_core.spec import RunSpec
-from pages import _augment, _design, _html, _import, _lesson, _live, _recipes, _ui
+from pages import _augment, _design, _html, _lesson, _live, _recipes, _ui
 
 _ui.page()
 
@@ -57,6 +57,4 @@ with right:
             code.caption("The same network in Keras. What trains it here is "
                          "`mnist_core/numpy_training.py`.")  # fmt: skip
         code.code(export.keras_code(spec), language="python")
-    with st.expander("Import a model", icon=":material/upload:", key="import_here"):
-        _import.section()
 _ui.data_note()

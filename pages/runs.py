@@ -2,13 +2,14 @@
 
 import streamlit as st
 
-from pages import _compare, _list, _race, _sweep, _ui
+from pages import _compare, _import, _list, _race, _sweep, _ui
 
 SECTIONS = {
     "All runs": _list.every_run,
     "Compare": _compare.compare_runs,
     "Race": _race.races,
     "Sweep": _sweep.sweeps,
+    "Import": _import.section,
 }
 
 _ui.page()

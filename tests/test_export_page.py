@@ -142,25 +142,26 @@ def exported(weights=None):
 
 def test_an_imported_model_is_a_run_of_its_visitor(visit, desk, runs, tiny):  # noqa: F811
     weights, content = exported()
-    app = upload(visit("builder"), "mine.npz", content)
+    app = upload(visit("runs", tab="Import"), "mine.npz", content)
     assert not app.exception and not app.error
     (run,) = runs.of("ada")
     assert (run.status, run.spec, run.test_accuracy) == (IMPORTED, SMALL, None)
     assert query(app)["run"] == run.id and query(app)["epochs"] == str(SMALL.epochs)
     assert "being measured" in text(app)
     runs.measured(run.id, 0.1234, 2.0)
-    assert "**12.34%** of the test images" in text(app.run())
+    app.switch_page("pages/builder.py").run()
+    assert "**12.34%** of the test images" in text(app)
     found = runs.checkpoint(run.id)
     assert found.step == 512 // SMALL.batch_size * SMALL.epochs
     expected = Network.from_weights(SMALL, weights).predict(tiny.test.images)
     mine = Network.from_weights(SMALL, found.answer).predict(tiny.test.images)
     np.testing.assert_array_equal(mine, expected)
-    app.button(key="import_draw").click().run()
+    app.button(key="to_draw").click().run()
     assert app.selectbox[0].value == run.id
 
 
 def test_a_file_that_cannot_be_imported_is_refused_in_a_sentence(visit, runs):  # noqa: F811
-    app = visit("builder")
+    app = visit("runs", tab="Import")
     for content in (b"PK\3\4", b"\x80\4.", exported()[1][:-30]):
         upload(app, "odd.npz", content)
         (error,) = app.error
