@@ -16,7 +16,7 @@ class Recipe:
     spec: RunSpec
     source: str
     says: str
-    concepts: tuple[str, ...]
+    concepts: tuple[str, ...] = ()
     published: float | None = None
 
 

@@ -25,9 +25,8 @@ def race(page):
     settle(page)
 
 
-@pytest.mark.parametrize(
-    "how", [pytest.param({}, id="mouse", marks=pytest.mark.slow), pytest.param(PHONE, id="finger")]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [{}, PHONE], ids=["mouse", "finger"])
 def test_a_race_is_run_named_deleted_and_had_back(go, how):
     page = go("builder", query={"v": "1"} | QUICK, **how)
     page = go("runs", page, {"tab": "Race"})

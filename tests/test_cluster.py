@@ -169,7 +169,7 @@ class _Process:
 # ------------------------------------------------------------------------------- many runs
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_hundred_runs_leave_the_server_and_the_worker_small(tmp_path, tiny):
     """Each of another design, so that each is compiled and leaves some of its code behind."""
     import psutil

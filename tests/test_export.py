@@ -219,7 +219,10 @@ def test_the_whole_script_runs(tiny, monkeypatch, capsys, spec):
     assert len(names["model"].history.history["val_loss"]) == 3
 
 
-@pytest.mark.parametrize("keep", KEEPS)
+@pytest.mark.parametrize("keep", [
+    keep if keep == "val_accuracy" else pytest.param(keep, marks=pytest.mark.slow)
+    for keep in KEEPS
+])  # fmt: skip
 def test_the_whole_script_keeps_and_ends_as_it_was_designed(keep, tiny, tmp_path, monkeypatch):
     splits = [(split.images, split.labels) for split in (tiny.train, tiny.test)]
     monkeypatch.setattr(keras.datasets.mnist, "load_data", lambda: splits)

@@ -42,7 +42,7 @@ def under_way(server, run):
 
 def start_long(page, server):
     run = train(page, server, LONG)
-    poll(page, lambda: under_way(server, run), "the run is under way", 60)
+    poll(page, lambda: under_way(server, run), "the run is under way", 120)
     return run
 
 
@@ -57,6 +57,7 @@ def test_a_killed_worker_interrupts_its_run_and_a_new_run_works(page, server):
     assert server.runs.get(run).status == "interrupted"  # and is not trained again in secret
 
 
+@pytest.mark.slow
 def test_a_killed_server_leaves_no_process_and_an_interrupted_run(page, server):
     run = start_long(page, server)
     assert len(server.processes()) >= 3  # the server, the nanny, the worker
@@ -67,7 +68,7 @@ def test_a_killed_server_leaves_no_process_and_an_interrupted_run(page, server):
     page.goto(server.url("builder", run=run))
     page.get_by_text("The server ended while this run was running").wait_for(timeout=30_000)
     assert server.runs.get(run).status == "interrupted"
-    stop = page.get_by_role("button", name="Stop", exact=True)
+    stop = page.get_by_test_id("stMain").get_by_role("button", name="Stop", exact=True)
     poll(page, lambda: stop.count() and stop.is_disabled(), "there is nothing to stop")
 
 

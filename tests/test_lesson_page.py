@@ -21,7 +21,8 @@ def spec_of(app) -> RunSpec:
 
 
 def widgets(app):
-    kinds = (app.slider, app.select_slider, app.selectbox, app.toggle, app.radio, app.number_input)
+    kinds = (app.slider, app.select_slider, app.selectbox, app.toggle, app.radio, app.number_input,
+             app.segmented_control)  # fmt: skip
     return {w.key: w for kind in kinds for w in kind if w.key and w.key.startswith("design.")}
 
 

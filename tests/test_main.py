@@ -243,7 +243,7 @@ def test_recipes_come_without_tensorflow():
     *table, modules = run.stdout.splitlines()
     assert [line.split()[0] for line in table[1 : 1 + len(recipes.RECIPES)]] == [*recipes.RECIPES]
     assert not {"tensorflow", "keras", "numpy", "PIL"} & set(modules.split())
-    assert "98.40%" in run.stdout
+    assert "98.40 %" in run.stdout
 
 
 def test_a_process_trains_and_keeps_stdout_clean(tiny):
