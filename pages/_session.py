@@ -20,6 +20,7 @@ from mnist_core.spec import RunSpec
 from pages._work import Job
 
 VISITOR_COOKIE = "mnist_lab_visitor"
+TOUR_COOKIE = "mnist_lab_tour"
 
 
 @dataclass
@@ -28,6 +29,9 @@ class State:
 
     visitor: str = ""
     routed: bool = False
+    page: str = "home"  # where the visitor is
+    tour: int | None = None  # the present stop
+    tour_offered: bool = False
     source: str = "auto"
     spec: RunSpec | None = None
     before: RunSpec | None = None  # the visitor's own design, while a recipe is looked at
@@ -129,11 +133,26 @@ def visitor() -> str:
 
 def remember_visitor() -> None:
     """Keep the visitor's name in the browser."""
-    if st.context.cookies.get(VISITOR_COOKIE) == visitor():
+    _keep_cookie(VISITOR_COOKIE, visitor())
+
+
+def first_tour() -> bool:
+    """True once for each browser, when the home page is seen first: the tour is due."""
+    mine, offered = state(), state().tour_offered
+    mine.tour_offered = True
+    if st.context.cookies.get(TOUR_COOKIE) == "offered":
+        return False
+    _keep_cookie(TOUR_COOKIE, "offered")
+    return not offered
+
+
+def _keep_cookie(name: str, value: str) -> None:
+    """Keep a value in the browser for a year."""
+    if st.context.cookies.get(name) == value:
         return
     year = 365 * 24 * 3600
     st.html(
-        f"<script>document.cookie = '{VISITOR_COOKIE}={visitor()}; path=/; max-age={year}; "
+        f"<script>document.cookie = '{name}={value}; path=/; max-age={year}; "
         "samesite=lax'</script>",
         unsafe_allow_javascript=True,
     )

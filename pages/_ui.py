@@ -15,7 +15,7 @@ from mnist_core import dataset, expiry, lesson, own
 from mnist_core.lesson import Lesson, LessonError
 from mnist_core.runs import Run, StoreError
 from mnist_core.spec import QUERY_KEYS, RunSpec, SpecError
-from pages import _session, _shared
+from pages import _session, _shared, _tour
 
 # file stem (also the URL path): title, icon. The first is the default page, at "/".
 PAGES = {
@@ -40,7 +40,9 @@ def route() -> Any:
                 url_path="" if stem == "home" else stem)
         for stem, (title, icon) in PAGES.items()
     ]  # fmt: skip
-    return st.navigation(pages, position="top")
+    chosen = st.navigation(pages, position="top")
+    _session.state().page = chosen.url_path or "home"
+    return chosen
 
 
 def page() -> None:
@@ -53,6 +55,7 @@ def page() -> None:
     st.html(_STYLE)
     _session.remember_visitor()
     _shared.service()  # its worker warms up while the visitor looks around
+    _tour.show(_session.state().page, lambda stem: PAGES[stem][0], go)
 
 
 def link(stem: str, label: str, query: Mapping[str, str] | None = None, **how: Any) -> None:
@@ -285,5 +288,26 @@ img.digit { image-rendering: pixelated; display: block; }
 img.digit, [class*="st-key-canvas_"] canvas { box-shadow: 0 0 0 1px rgb(128 128 128 / 35%); }
 h1 { letter-spacing: -.01em; }
 table.quiet, .quiet { font-variant-numeric: tabular-nums; }
+.st-key-tour { border-left: 3px solid #4666E8 !important; row-gap: .25rem; }
+.st-key-tour > :first-child { flex: 1 1 20rem; }
+.st-key-tour :is([data-testid=stMarkdownContainer], p) { margin-bottom: 0; }
+[class*="st-key-cards_"] { align-items: stretch; }
+[class*="st-key-cards_"] > * { flex: 1 1 14rem; }
+[class*="st-key-card_"] h3 { font-size: 1.4rem; padding-top: .25rem; }
+/* Streamlit's own faint text and code colours are below the contrast that WCAG asks for. */
+[data-testid=stCaptionContainer] { opacity: .72; }
+.stMarkdown code { color: inherit; }
+button[data-selected=true] [data-testid=stMarkdownContainer], [data-testid=stSliderThumbValue],
+[role=tab][aria-selected=true] [data-testid=stMarkdownContainer] {
+  color: light-dark(#2F49B8, #A5B6FF); }
+.stCode pre .token { color: inherit; }
+.stCode pre .token:is(.comment, .punctuation) {
+  color: color-mix(in srgb, currentColor 74%, transparent); }
+.stCode pre .token:is(.keyword, .function, .class-name, .builtin) {
+  color: color-mix(in srgb, #4666E8 65%, currentColor); }
+.stCode pre .token:is(.number, .boolean, .string, .char) {
+  color: color-mix(in srgb, #1F9A6E 50%, currentColor); }
+.stCode pre .token:is(.operator, .decorator) {
+  color: color-mix(in srgb, #CF7442 50%, currentColor); }
 </style>
 """

@@ -134,8 +134,8 @@ def _beyond(order: np.ndarray, index: int, step: int) -> int | None:
 # screen selects the one that was tapped before.
 _MATRIX = st.components.v2.component(
     "mnist_lab_matrix",
-    html='<div class="frame"><div class="across"></div><div class="matrix" role="group"></div>'
-         '</div>',
+    html='<div class="frame"><div class="across"></div><div class="matrix" role="group" '
+         'aria-label="Confusion matrix: arrow keys move, Enter chooses"></div></div>',
     css="""
     .frame { font: 400 .875rem/1.2 var(--st-font); font-variant-numeric: tabular-nums;
       color: var(--st-text-color); container-type: inline-size; }
@@ -167,7 +167,9 @@ _MATRIX = st.components.v2.component(
         cell.textContent = texts[i][j];
         cell.title = titles[i][j];
         cell.setAttribute('aria-label', titles[i][j]);
-        cell.setAttribute('aria-pressed', i === picked[0] && j === picked[1]);
+        const chosen = i === picked[0] && j === picked[1];
+        cell.setAttribute('aria-pressed', chosen);
+        cell.tabIndex = chosen ? 0 : -1;  // one stop of the Tab key; arrows go from cell to cell
         cell.style.background = i === j ? 'transparent'
           : `color-mix(in srgb, var(--st-primary-color) ${4 + 66 * strengths[i][j]}%, transparent)`;
         cell.onclick = () => {
@@ -176,6 +178,17 @@ _MATRIX = st.components.v2.component(
           setTriggerValue('picked', [i, j]);
         };
       });
+      matrix.onkeydown = (event) => {
+        const cells = [...matrix.querySelectorAll('button')];
+        const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -10, ArrowDown: 10 }[event.key];
+        const from = cells.indexOf(matrix.getRootNode().activeElement), to = from + step;
+        if (!cells[to] || (Math.abs(step) === 1 && Math.floor(from / 10) !== Math.floor(to / 10)))
+          return;
+        event.preventDefault();
+        cells[from].tabIndex = -1;
+        cells[to].tabIndex = 0;
+        cells[to].focus();
+      };
     }
     """,
 )

@@ -1,5 +1,7 @@
 """Draw a digit; see what the model sees, and what it says."""
 
+import secrets
+
 import numpy as np
 import streamlit as st
 from streamlit_drawable_canvas import st_canvas
@@ -88,6 +90,9 @@ def sent() -> np.ndarray:
                    "Draw, and the drawing is answered instead.")  # fmt: skip
         st.button("Let go", icon=":material/close:", type="tertiary", key="let_go_sent",
                   on_click=mine.sent.clear)  # fmt: skip
+        if len(mine.sent) == 1:
+            st.button("Another", icon=":material/casino:", type="tertiary", key="another_image",
+                      on_click=take_test_image)  # fmt: skip
     return images[mine.sent_at]
 
 
@@ -107,6 +112,11 @@ def answer(image: np.ndarray, choice: str) -> None:
     picture.html(_html.digit(image, "min(100%, 11rem)", "what the model sees"))
     picture.caption("What the model sees: 28 × 28, centred by mass like MNIST")
     st.html(_html.probabilities(p))
+
+
+def take_test_image() -> None:
+    """Another test image is answered instead: for those who cannot or would not draw."""
+    mine.sent, mine.sent_at = [("test", secrets.randbelow(len(_shared.data().test.labels)))], 0
 
 
 def pad() -> None:
@@ -187,6 +197,8 @@ with right:
     else:
         st.info("Draw something: one digit, as large as you like, with the mouse or a finger. "
                 "The answer comes when you lift the pen.", icon=":material/draw:")  # fmt: skip
+        st.button("Take a test image instead", icon=":material/casino:", type="tertiary",
+                  key="test_image", on_click=take_test_image)  # fmt: skip
 if image is not None:
     mine.read = image
     _why.show(image, picture, ink, mine.model)

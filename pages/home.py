@@ -4,12 +4,43 @@ import numpy as np
 import streamlit as st
 
 from mnist_core import models
-from pages import _html, _session, _shared, _ui
+from pages import _html, _session, _shared, _tour, _ui
+
+about = models.default().about
+# page: what to do there, and why; the first two lead, side by side. A page without a card is not
+# left out: it stands in the navigation.
+CARDS = {
+    "draw": ("Draw a digit",
+             f"A model that reads {about['test_accuracy']:.2%} of the test images correctly "
+             "answers when you lift the pen. So will yours, once it is trained."),
+    "builder": ("Build and train",
+                "Convolutions and dense layers, seven optimizers, and curves that move while it "
+                "learns. The design that is there trains in seconds."),
+    "dataset": ("Explore the digits",
+                "Every image as a picture and as 784 numbers, and what they say together."),
+    "evaluate": ("See where it fails",
+                 "What a model misreads, how sure it was, and what goes on inside it."),
+    "runs": ("Compare your runs",
+             "All that you trained, side by side: curves, designs, and a fair race."),
+    "backprop": ("Follow the arithmetic",
+                 "One image through a network and back, every number open to be checked."),
+}  # fmt: skip
+
+
+def card(stem: str, leading: bool) -> None:
+    """One page: what it is for, and the way to it."""
+    title, says = CARDS[stem]
+    with st.container(border=True, key=f"card_{stem}", height="stretch"):
+        st.subheader(title, anchor=False)
+        with st.container(height="stretch"):
+            st.markdown(says)
+        if st.button(title, type="primary" if leading else "secondary",
+                     icon=_ui.PAGES[stem][1], key=f"go_{stem}", width="stretch"):  # fmt: skip
+            _ui.go(stem)
+
 
 _ui.page()
 data = _shared.data()
-about = models.default().about
-
 words, digits = st.columns([3, 2], gap="large", vertical_alignment="center")
 with words:
     st.title("See how a neural network learns to read digits")
@@ -18,6 +49,9 @@ with words:
         "hand. Look at them, design a network, watch it learn in seconds, then draw a digit and "
         "see what your own network says."
     )
+    st.button("Take the tour", icon=":material/tour:", type="tertiary", key="tour_start",
+              on_click=_tour.start, help="Five stops, what to do at each, a minute or two.",
+              )  # fmt: skip
 with digits:
     # Three digits a visitor has not seen: the visitor's name decides, so a rerun keeps them.
     rng = np.random.default_rng(list(_session.visitor().encode()))
@@ -30,25 +64,10 @@ with digits:
     names = ", ".join(str(data.test.labels[i]) for i in chosen)
     st.caption(f"Three real test images: {names}.")
 
-st.space("small")
-for column, stem, title, says in zip(
-    st.columns(4, gap="medium"),
-    ("draw", "builder", "evaluate", "dataset"),
-    ("Draw a digit", "Build and train", "See where it fails", "Explore the digits"),
-    (
-        f"A model that reads {about['test_accuracy']:.2%} of the test images correctly answers "
-        "at once. So will yours.",
-        "Convolutions and dense layers, seven optimizers, and curves that move while it learns.",
-        "Which digits a model misreads, how sure it was, what goes on inside it, and what it can "
-        "bear.",
-        "Every image as a picture and as 784 numbers, and what the pixels say together.",
-    ),
-    strict=True,
-):
-    with column, st.container(border=True, height="stretch"):
-        st.subheader(title, anchor=False)
-        st.markdown(says)
-        if st.button(title, type="primary" if stem == "draw" else "secondary",
-                     icon=_ui.PAGES[stem][1], key=f"go_{stem}", width="stretch"):  # fmt: skip
-            _ui.go(stem)
+stems = [stem for stem in CARDS if stem in _ui.PAGES]
+with st.container(gap="medium"):
+    for row, group in {"lead": stems[:2], "more": stems[2:]}.items():
+        with st.container(horizontal=True, gap="medium", key=f"cards_{row}"):
+            for stem in group:
+                card(stem, leading=row == "lead")
 _ui.data_note()
