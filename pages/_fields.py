@@ -23,7 +23,7 @@ _FIELD = st.components.v2.component(
     .few button { border: 0; border-radius: 3px; padding: 5px 2px; font: inherit; color: inherit;
       min-width: 0; cursor: pointer; text-align: right; outline: 2px solid transparent;
       overflow: hidden; }
-    .few small { display: block; opacity: .55; font-size: .68rem; text-align: left;
+    .few small { display: block; opacity: .7; font-size: .68rem; text-align: left;
       padding-left: 2px; }
     .few button:hover, .few button:focus-visible { outline-color: var(--st-text-color); }
     .few button[aria-pressed=true] { outline: 2px solid var(--st-primary-color); }

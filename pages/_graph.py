@@ -30,13 +30,13 @@ _GRAPH = st.components.v2.component(
     .strip { display: flex; flex-wrap: wrap; gap: 6px; padding: 2px; position: relative; }
     .station { border: 1px solid color-mix(in srgb, currentColor 22%, transparent);
       border-radius: 5px; padding: 4px 6px 5px; display: grid; gap: 1px; flex: 0 0 auto;
-      min-width: 84px; }
+      min-width: 78px; }
     .station.now { border-color: var(--st-primary-color);
       box-shadow: 0 0 0 1px var(--st-primary-color); }
-    .station b { font-weight: 500; } .station small { opacity: .6; font-size: .72rem; }
+    .station b { font-weight: 500; } .station small { opacity: .72; font-size: .72rem; }
     .station button { all: unset; cursor: pointer; font-size: .76rem; padding: 3px 4px;
-      border-radius: 3px; white-space: nowrap; opacity: .45; }
-    .station button.done { opacity: 1; }
+      border-radius: 3px; white-space: nowrap; opacity: .72; }
+    .station button.done { opacity: 1; font-weight: 600; }
     .station button:hover, .station button:focus-visible {
       background: color-mix(in srgb, currentColor 10%, transparent); }
     .station button.now { background: var(--st-primary-color); color: #fff; opacity: 1; }
@@ -46,7 +46,7 @@ _GRAPH = st.components.v2.component(
     svg text { fill: var(--st-text-color); font: 400 12px var(--st-font);
       font-variant-numeric: tabular-nums; text-anchor: middle; }
     svg .halo { paint-order: stroke; stroke: var(--st-background-color); stroke-width: 4px; }
-    svg .head { font-weight: 600; } svg .quiet { opacity: .55; }
+    svg .head { font-weight: 600; } svg .quiet { opacity: .7; }
     svg .back { fill: #CF7442; }
     svg rect { fill: var(--st-background-color); stroke: var(--st-text-color); stroke-opacity: .35;
       rx: 5px; } svg line { stroke: var(--st-text-color); stroke-opacity: .28; }

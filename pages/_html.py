@@ -103,9 +103,10 @@ def probabilities(values: np.ndarray) -> str:
 
 def percent(p: float) -> str:
     """Honest at both ends: a probability is never shown as exactly 0 or 100 %."""
-    if 0 < p < 0.0005:
+    if p < 0.0005:
         return "< 0.1 %"
-    return "> 99.9 %" if 0.9995 <= p < 1 else f"{p:.1%}".replace("%", " %")
+    # A float32 softmax may round to 1 itself.
+    return "> 99.9 %" if p >= 0.9995 else f"{p:.1%}".replace("%", " %")
 
 
 _KINDS = {

@@ -46,7 +46,7 @@ _SCATTER = st.components.v2.component(
     .legend { display: inline-flex; flex-wrap: wrap; }
     .legend button { padding: 6px 7px; display: inline-flex; gap: 5px; align-items: center;
       font-variant-numeric: tabular-nums; }
-    .legend button[aria-pressed=false] { opacity: .3; }
+    .legend button[aria-pressed=false] { opacity: .7; text-decoration: line-through; }
     .legend i { width: 11px; height: 11px; border-radius: 50%; }
     .stage { position: relative; border: 1px solid var(--st-border-color); border-radius: 6px;
       background: color-mix(in srgb, var(--st-background-color) 60%,

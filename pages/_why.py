@@ -59,9 +59,10 @@ def _steps(picture: np.ndarray, ink: str, network) -> None:
 
 def _step(name: str, image: np.ndarray, p: np.ndarray, on: bool) -> None:
     words = f"{TITLES[name]}: {why.STEPS[name]}"
-    faded = "" if on else "opacity:.45;"
-    st.html(f'<div class="quiet" style="{faded}" title="{words}">'
-            f'{_html.digit(image, "100%", f"after the step {TITLES[name]}")}'
+    faded, quiet = ("1", "1") if on else (".45", ".72")  # the words stay legible
+    st.html(f'<div class="quiet" style="opacity:{quiet}" title="{words}">'
+            f'<div style="opacity:{faded}">'
+            f'{_html.digit(image, "100%", f"after the step {TITLES[name]}")}</div>'
             f'<b style="font:500 1.5rem/1.5 Georgia,serif">{p.argmax()}</b> '
             f"<small>{_html.percent(p.max())}</small></div>")  # fmt: skip
     if name == "resize":
