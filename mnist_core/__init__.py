@@ -95,5 +95,6 @@ The command line (python -m mnist_core)
     bench      the engine side by side with plain Keras, in one run
     bench_fit  plain Keras in a process of its own, for that
     bench_app  the app as a visitor meets it, timed in a browser
+    screenshots  pictures of each page, light and dark, for the README
     bench_estimates  what the app predicts for a run, held against what it takes
 """

@@ -1,4 +1,5 @@
-"""The command line: python -m mnist_core fetch | recipes | train | predict | ablation | bench.
+"""The command line: python -m mnist_core fetch | recipes | train | predict | ablation | bench |
+screenshots.
 
 Results go to stdout, progress to stderr. Bad input gets one sentence on stderr and exit code 2.
 Each command imports what it needs, so that `recipes` answers without waiting for TensorFlow.
@@ -80,6 +81,9 @@ def _parser() -> Parser:
     added.add_argument("--plot", type=Path, metavar="FILE",
                        help="write a .png picture of what an epoch costs; needs Chromium")
     _json_option(added)
+    added = command(screenshots, "Picture each page, light and dark, for the README.")
+    added.add_argument("--out", type=Path, metavar="FOLDER", default=Path(".github/screenshots"),
+                       help="where the .png files go (default .github/screenshots)")
     return parser
 
 
@@ -391,6 +395,17 @@ def _estimates() -> list[dict[str, Any]]:
     _table([("network", "predicted s", "measured s", "error", "predicted MB", "measured MB",
              "error"), *rows], left=1)
     return found
+
+
+# ---- screenshots
+
+
+def screenshots(given: argparse.Namespace) -> None:
+    from . import screenshots
+
+    with _refusing(RuntimeError), _refusing(OSError, about=f"{given.out} cannot be written: "):
+        for path in screenshots.take(given.out, _say):
+            print(path)
 
 
 if __name__ == "__main__":

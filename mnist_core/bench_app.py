@@ -104,37 +104,38 @@ def run(progress: Callable[[str], None] | None = None, rounds: int = 3) -> dict[
     the same while a run trains. Raises RuntimeError, in one sentence, without Chromium.
     """
     say = progress or (lambda words: None)
-    with _browser() as browser, tempfile.TemporaryDirectory() as home:
+    with browser() as chromium, tempfile.TemporaryDirectory() as home:
         app = App(Path(home)).start()
         try:
-            return _measure(app, browser.new_context().new_page(), say, rounds)
+            return _measure(app, chromium.new_context().new_page(), say, rounds)
         finally:
             app.stop()
 
 
 @contextmanager
-def _browser() -> Iterator[Any]:
+def browser() -> Iterator[Any]:
+    """Chromium, driven by Playwright. Raises RuntimeError, in one sentence, without either."""
     try:
         from playwright.sync_api import Error as PlaywrightError
         from playwright.sync_api import sync_playwright
     except ImportError:
         raise RuntimeError("Playwright is not installed: pip install playwright.") from None
     if not Path(CHROMIUM).exists():
-        raise RuntimeError(f"There is no {CHROMIUM}: install Chromium to time the app in it.")
+        raise RuntimeError(f"There is no {CHROMIUM}: install Chromium to look at the app in it.")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         try:
-            yield browser
+            yield opened
         except PlaywrightError as error:
             raise RuntimeError(f"The browser gave up: {error.message.splitlines()[0]}") from error
         finally:
-            browser.close()
+            opened.close()
 
 
 def picture(figure: Any, path: str | Path, width: int = 900, height: int = 300) -> None:
     """Write a Plotly figure as a PNG picture. Raises RuntimeError without Chromium."""
-    with _browser() as browser:
-        page = browser.new_page(viewport={"width": width, "height": height},
+    with browser() as chromium:
+        page = chromium.new_page(viewport={"width": width, "height": height},
                                 device_scale_factor=2)  # fmt: skip
         figure.update_layout(width=width, height=height)
         page.set_content(figure.to_html(include_plotlyjs=True, config={"displayModeBar": False}))
