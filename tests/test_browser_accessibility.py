@@ -16,14 +16,15 @@ EXCUSED = {
 }
 MAIN = {
     "home": {}, "dataset": {}, "builder": {}, "draw": {}, "evaluate": {"part": "Confusion"},
-    "backprop": {},
+    "backprop": {}, "runs": {},
 }  # fmt: skip
 SECTIONS = [
     *(("dataset", {"section": s}) for s in ("Tensors", "Pixels", "Map", "Doubtful labels",
                                             "Your own")),
     *(("evaluate", {"part": p}) for p in ("Scores", "Mistakes", "Calibration", "Inside", "Damage",
                                           "Time machine")),
-    *(("backprop", {"topic": t}) for t in ("Concepts", "Regression")),
+    *(("backprop", {"topic": t}) for t in ("Gradients checked", "Concepts", "Regression")),
+    *(("runs", {"tab": t}) for t in ("Compare", "Race", "Sweep", "Import")),
     *(("backprop", {"topic": "Concepts", "concept": c})
       for c in ("Softmax", "Cross-entropy", "Batches", "Optimizers", "Dropout", "Overfitting")),
 ]  # fmt: skip
