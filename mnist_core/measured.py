@@ -100,7 +100,7 @@ def _keras(spec: RunSpec, data: Any) -> float:
             exec(export.keras_code(spec), names)
     finally:
         mnist.load_data = whole
-    return float(names["accuracy"])
+    return round(float(names["accuracy"]), 6)  # a float32
 
 
 def percent(values: tuple[float, ...]) -> str:
