@@ -10,7 +10,7 @@ import streamlit as st
 
 from mnist_core import augment
 from mnist_core.spec import AUGMENTATIONS, LIMITS, Augment
-from pages import _design, _html, _session, _shared
+from pages import _controls, _html, _session, _shared
 
 STEPS = {"shift": 0.5, "rotation": 1.0, "zoom": 0.05, "shear": 1.0, "elastic": 0.1, "pen": 0.05}
 LABELS = (6, 9, 1, 7, 4, 8)  # 6 and 9, 1 and 7 are what too much rotation or shear mixes up
@@ -39,10 +39,10 @@ def slider(place: Any, name: str, value: float) -> float:
     share = words.unit == "share"
     most = place.slider(
         words.label if share else f"{words.label} in {words.unit}", *LIMITS[name], step=STEPS[name],
-        **_design.control("augment", name, float(value)), help=words.says,
+        **_controls.control("augment", name, float(value)), help=words.says,
         format="percent" if share else "%g",
     )  # fmt: skip
-    return _design.tidy(most)
+    return _controls.tidy(most)
 
 
 def preview(chosen: Augment) -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 from mnist_core import charts, events
 from mnist_core.runs import IMPORTED, Run
 from mnist_core.spec import LIMITS, RunSpec
-from pages import _design, _export, _forecast, _session, _shared, _ui, _widgets
+from pages import _controls, _design, _export, _forecast, _session, _shared, _ui, _widgets
 
 STILL_SECONDS = 60.0  # between two signs that the page of an ended run is still open
 SLOW_SECONDS = 0.3  # between two batches in slow motion: slow enough to follow each point
@@ -71,10 +71,10 @@ def steering(run: Run) -> None:
     st.toggle("Slow motion", key="slow", help="One batch at a time, three a second.",
               on_change=lambda: tell(run.id, "slow", SLOW_SECONDS * _session.widget("slow")),
               )  # fmt: skip
-    rates = _design.among(_design.RATES, run.spec.learning_rate)
-    start = _design.exact(rates, run.spec.learning_rate)
+    rates = _controls.among(_controls.RATES, run.spec.learning_rate)
+    start = _controls.exact(rates, run.spec.learning_rate)
     st.select_slider(
-        "Learning rate from now on", rates, format_func=_design.plain, width=260,
+        "Learning rate from now on", rates, format_func=_controls.plain, width=260,
         key=_session.seed_widget(f"rate_now.{run.id}", start),
         on_change=lambda: tell(run.id, "learning_rate", _session.widget(f"rate_now.{run.id}")),
     )  # fmt: skip

@@ -6,7 +6,7 @@ import streamlit as st
 
 from mnist_core import export
 from mnist_core.spec import RunSpec
-from pages import _augment, _design, _html, _lesson, _live, _recipes, _ui
+from pages import _augment, _controls, _design, _html, _lesson, _live, _recipes, _ui
 
 _ui.page()
 
@@ -29,7 +29,7 @@ left, right = st.columns([2, 3], gap="large")
 with left:
     recipes = st.container()  # filled when the controls have said what the design is
     spec = _design.form(spec)
-    if not _design.hidden("augment"):
+    if not _controls.hidden("augment"):
         spec = replace(spec, augment=_augment.form(spec.augment))
     with recipes:
         _recipes.panel(spec)
