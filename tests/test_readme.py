@@ -79,6 +79,13 @@ def help_of(*command: str) -> str:
     return done.stdout
 
 
+def test_the_table_of_recipes_is_what_the_command_prints():
+    done = subprocess.run([sys.executable, "-m", "mnist_core", "recipes"], cwd=ROOT, text=True,
+                          capture_output=True, check=True)  # fmt: skip
+    table = re.search(r"<!-- table: recipes -->\n```\n(.*?)```", README, re.S)[1]
+    assert done.stdout.startswith(f"{table}\n") and len(table.splitlines()) > 5
+
+
 def test_what_the_readme_says_of_the_default_model_is_so():
     about = models.default().about
     assert f"{about['test_accuracy']:.2%}".replace("%", " %") in README

@@ -199,10 +199,10 @@ def test_a_race_that_is_over_has_a_verdict(visit, trained, runs, tiny):
 
 
 def test_somebody_elses_race_is_not_shown(visit, trained, runs, monkeypatch):
-    group = racers(runs, trained, "left", "right")
+    group = racers(runs, trained, "Alices own", "Alices other")
     monkeypatch.setattr(_session, "visitor", lambda: "bob")
     app = open_page("runs", tab="Race", race=group)
-    assert "left" not in text(app)
+    assert "Alices" not in text(app)
 
 
 # ------------------------------------------------------------------------------ a sweep
