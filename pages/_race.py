@@ -62,14 +62,9 @@ def _order(racers: int) -> str:
 
 
 def _start(specs: dict[str, RunSpec], words: str) -> None:
-    data = _shared.data()
-    try:
-        group = _shared.sweeps().race(specs, _session.visitor(), data.name, data.source, words)
-    except ValueError as error:
-        st.error(str(error), icon=":material/block:")
-        return
-    _vary.show("race", group.id)
-    st.rerun()
+    data, visitor = _shared.data(), _session.visitor()
+    _vary.begin("race", lambda: _shared.sweeps().race(specs, visitor, data.name, data.source,
+                                                      words))  # fmt: skip
 
 
 # ------------------------------------------------------------------- the one shown

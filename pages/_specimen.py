@@ -13,7 +13,7 @@ import streamlit as st
 from mnist_core import microscope
 from mnist_core.network import Network
 from mnist_core.spec import ACTIVATIONS, LIMITS, RunSpec
-from pages import _html, _models, _session, _shared, _subject, _ui, _widgets
+from pages import _html, _models, _session, _shared, _subject, _ui
 
 TRAINED, FRESH, TOY = "Trained", "Fresh", "Toy 2-3-2"
 TEST, DRAWING, BASKET = "Test set", "Your drawing", "Basket"
@@ -155,11 +155,8 @@ def _mistake(answers: Callable[[np.ndarray], np.ndarray]) -> None:
 
 
 def _drawing(answers: Any) -> Found | None:
-    image = _session.state().read
+    image = _subject.own_digit()
     if image is None:
-        st.info("You have not drawn anything yet: draw a digit, then come back.",
-                icon=":material/draw:")  # fmt: skip
-        _ui.link("draw", "Draw a digit")
         return None
     st.caption("What you drew or chose last on the Draw page.")
     return image, None, None
@@ -168,26 +165,19 @@ def _drawing(answers: Any) -> Found | None:
 def _basket(answers: Any) -> Found | None:
     mine = _session.state()
     places = mine.sent or mine.basket
-    if not places:
-        st.info("Nothing is collected yet: put digits into the basket on the Dataset page, or send "
-                "one from there.", icon=":material/add:")  # fmt: skip
-        _ui.link("dataset", "To the digits")
+    at = _subject.one_of(places, mine.sent_at, "specimen_basket")
+    if at is None:
         return None
-    mine.sent_at = min(mine.sent_at, len(places) - 1)
-    images, labels = zip(*map(_shared.image, places), strict=True)
-    if len(places) > 1:
-        clicked = _widgets.digit_grid(np.stack(images), labels, range(len(places)), mine.sent_at,
-                                      "specimen_basket")  # fmt: skip
-        if clicked is not None and clicked != mine.sent_at:
-            mine.sent_at = clicked
-            st.rerun()
-    split, index = places[mine.sent_at]
+    if at != mine.sent_at:
+        mine.sent_at = at
+        st.rerun()
+    split, index = places[at]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"`{split}_images[{index}]` from the dataset.")
         if mine.sent and mine.basket and mine.sent != mine.basket:
             st.button("The whole basket", icon=":material/undo:", type="tertiary",
                       key="whole_basket", on_click=mine.sent.clear)  # fmt: skip
-    return images[mine.sent_at], labels[mine.sent_at], None
+    return *_shared.image(places[at]), None
 
 
 _IMAGES: dict[str, Callable[[Any], Found | None]] = {

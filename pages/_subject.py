@@ -239,33 +239,50 @@ def _any_of(indices: np.ndarray) -> None:
     _ui.examine(int(np.random.default_rng().choice(indices)))
 
 
-def _own_digit(who: Subject) -> Picture | None:
+def own_digit() -> np.ndarray | None:
+    """What the Draw page answered last; if there is nothing, the way to it."""
     image = _session.state().read
     if image is None:
-        st.info("Draw or photograph a digit on the Draw page, and look at it here.",
-                icon=":material/draw:")  # fmt: skip
+        st.info("You have not drawn anything yet. Draw or photograph a digit on the Draw page, and "
+                "look at it here.", icon=":material/draw:")  # fmt: skip
         _ui.link("draw", "Draw a digit")
+    return image
+
+
+def one_of(places: list[tuple[str, int]], at: int, key: str) -> int | None:
+    """Which of these images of the dataset is looked at, a click changes it; None, with the way to
+    the dataset, if there are none."""
+    if not places:
+        st.info("Nothing is collected yet. The basket is empty: put images into it on the Dataset "
+                "page, and look at them here.", icon=":material/shopping_basket:")  # fmt: skip
+        _ui.link("dataset", "To the digits")
         return None
-    return Picture(image, who.model.network.predict(image[None])[0],
+    at = min(at, len(places) - 1)
+    if len(places) == 1:
+        return at
+    images, labels = zip(*map(_shared.image, places), strict=True)
+    clicked = _widgets.digit_grid(np.stack(images), labels, range(len(places)), at, key)
+    return at if clicked is None else clicked
+
+
+def _own_digit(who: Subject) -> Picture | None:
+    image = own_digit()
+    return None if image is None else Picture(image, who.model.network.predict(image[None])[0],
                    "What the Draw page answered last")  # fmt: skip
 
 
 def _of_basket(who: Subject) -> Picture | None:
     mine = _session.state()
-    if not mine.basket:
-        st.info("The basket is empty: put images into it on the Dataset page, and look at them "
-                "here.", icon=":material/shopping_basket:")  # fmt: skip
-        _ui.link("dataset", "To the digits")
+    at = one_of(mine.basket, mine.basket_at, "from_basket")
+    if at is None:
         return None
-    images, labels = zip(*map(_shared.image, mine.basket), strict=True)
-    at = min(mine.basket_at, len(images) - 1)
-    clicked = _widgets.digit_grid(np.stack(images), labels, range(len(images)), at, "from_basket")
-    if clicked is not None and clicked != at:
-        mine.basket_at = clicked
+    if at != mine.basket_at:
+        mine.basket_at = at
         _session.redraw()
-    split, index = mine.basket[at]
-    return Picture(images[at], who.model.network.predict(images[at][None])[0],
-                   f"`{split}_images[{index}]`", labels[at], (split, index))  # fmt: skip
+    place = mine.basket[at]
+    image, label = _shared.image(place)
+    return Picture(image, who.model.network.predict(image[None])[0],
+                   f"`{place[0]}_images[{place[1]}]`", label, place)  # fmt: skip
 
 
 _CHOOSERS = {TEST: _test_image, OWN: _own_digit, BASKET: _of_basket}

@@ -69,14 +69,8 @@ def _size(plan: Plan) -> str:
 
 
 def _start(plan: Plan) -> None:
-    data = _shared.data()
-    try:
-        group = _shared.sweeps().start(plan, _session.visitor(), data.name, data.source)
-    except ValueError as error:
-        st.error(str(error), icon=":material/block:")
-        return
-    _vary.show("sweep", group.id)
-    st.rerun()
+    data, visitor = _shared.data(), _session.visitor()
+    _vary.begin("sweep", lambda: _shared.sweeps().start(plan, visitor, data.name, data.source))
 
 
 # ------------------------------------------------------------------- the one shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -74,6 +75,17 @@ def chosen_group(kind: str) -> Group | None:
                      on_change=lambda: show(kind, _session.widget(f"shown_{kind}")))  # fmt: skip
     show(kind, groups[kind])
     return found[groups[kind]]
+
+
+def begin(kind: str, start: Callable[[], Group]) -> None:
+    """Start a race or a sweep and show it, or say why it cannot be."""
+    try:
+        group = start()
+    except ValueError as error:
+        st.error(str(error), icon=":material/block:")
+        return
+    show(kind, group.id)
+    st.rerun()
 
 
 def show(kind: str, group: str) -> None:
