@@ -92,12 +92,13 @@ RECIPES: dict[str, Recipe] = {
         RunSpec((Layer(128), Layer(64), Layer(32)), learning_rate=0.002, batch_size=32, epochs=6,
                 validation_share=0.05, schedule="cosine", initializer="he_normal",
                 framework="numpy"),
-        "The network that tutorials write in NumPy to explain backpropagation, here with Adam; "
-        "97.1 % is what it should reach.",
+        "The network that tutorials write in NumPy to explain backpropagation, which reach 97.10 % "
+        "with mini-batches; here with Adam.",
         "Every product, derivative and step is a line of NumPy that the Backprop page shows. "
         "He's initial weights suit its ReLUs. "
         "For a network this small it takes fewer milliseconds a step than Keras's own `fit`.",
         ("Activations", "Optimizers"),
+        published=0.971,
     ),
     "convnet": Recipe(
         RunSpec(
