@@ -28,11 +28,24 @@ SECTIONS = [
     *(("backprop", {"topic": "Concepts", "concept": c})
       for c in ("Softmax", "Cross-entropy", "Batches", "Optimizers", "Dropout", "Overfitting")),
 ]  # fmt: skip
+# Nothing is on its way from one look to another; a spinner, which never ends, may turn.
+RESTING = """() => document.getAnimations().every(
+    animation => animation.effect.getComputedTiming().endTime === Infinity)"""
 FULL = [*MAIN.items(), *SECTIONS]
 
 
-def barriers(page):
-    """What axe calls serious or critical: the rule and where, each part once."""
+def barriers(page, looks=4):
+    """What axe calls serious or critical: the rule and where, each part once. Only what stays
+    counts: Streamlit fades what it replaces, and a faded line has too little contrast."""
+    for _ in range(looks):
+        page.wait_for_function(RESTING)
+        if not (found := _seen(page)):
+            break
+        page.wait_for_timeout(1000)
+    return found
+
+
+def _seen(page):
     found = set()
     for violation in AXE.run(page).response["violations"]:
         if violation["impact"] in ("serious", "critical"):
