@@ -106,9 +106,11 @@ def _missing(reason: str) -> None:
 
 
 def settle(page) -> None:
-    """Wait until the page's script has run and nothing on it is still being replaced."""
+    """Wait until the page's script has run, nothing on it is still being replaced, and each
+    widget's own code, which the browser loads when it is first needed, has come."""
     page.locator(IDLE).wait_for(timeout=1000 * WAIT)
-    page.wait_for_function("!document.querySelector('[data-stale=true]')", timeout=1000 * WAIT)
+    unsettled = "[data-stale=true], [data-testid=stSkeleton]"
+    page.wait_for_function(f"!document.querySelector('{unsettled}')", timeout=1000 * WAIT)
 
 
 def poll(page, condition: Callable[[], object], what: str, seconds: float = WAIT) -> float:

@@ -9,6 +9,7 @@ from serving import PHONE, poll, settle
 from test_browser import (  # noqa: F401
     CANVAS,
     LIVE,
+    LONG,
     TILES,
     answered,
     digit_shown,
@@ -109,11 +110,13 @@ def test_the_tour_shows_once_and_comes_back_on_request(go, how):
 
 def tab_to(page, name):
     """Press Tab until this has the focus, and it shows that it has."""
+    seen = []
     for _ in range(80):
         page.keyboard.press("Tab")
-        if re.search(name, page.evaluate(FOCUSED)):
+        seen.append(page.evaluate(FOCUSED))
+        if re.search(name, seen[-1]):
             return
-    pytest.fail(f"{name} is not reached by Tab")
+    pytest.fail(f"{name} is not reached by Tab, only {seen}")
 
 
 @pytest.mark.slow
@@ -144,9 +147,9 @@ def test_the_grid_of_digits_by_keyboard(go):
 
 @pytest.mark.slow
 def test_training_by_keyboard(go):
-    page = go("builder")
+    page = go("builder", query=LONG.to_query())  # it must not end before Stop is reached
     page.get_by_text("Takes about").first.wait_for()
-    settle(page)
+    page.get_by_role("button", name="Train", exact=True).wait_for()
     tab_to(page, "Train$")
     page.keyboard.press("Enter")
     poll(page, lambda: page.locator(f"{LIVE} canvas").count() == 2, "the curves", 60)
