@@ -5,9 +5,9 @@ values that pass through an activation, parameters that an optimizer rewrites. W
 property of the host. The engine times a handful of small designs, `calibrated` finds the costs that
 explain those times, and `estimate` multiplies.
 
-The weights below (a pixel is one value, a hidden unit two, dropout one more) were fitted to 37
-dense and 13 convolution designs on two cores of an AMD EPYC; there the formula was within a third
-of the measured step for nearly all of them. Standard library only.
+The weights below (a pixel is one value, a hidden unit two, dropout one more) were fitted on two
+cores of an AMD EPYC; there the formula was within a quarter of the measured step for 13 dense and
+10 convolution designs. Standard library only.
 """
 
 from __future__ import annotations
@@ -25,35 +25,39 @@ from typing import NamedTuple
 from . import events
 from .spec import IMAGE_SHAPE, Block, RunSpec
 
-VERSION = 1  # of the figures' meaning: older files are measured anew
+VERSION = 2  # of the figures' meaning: older files are measured anew
 PIXELS = math.prod(IMAGE_SHAPE)
 EVALUATION_BATCH = 1000  # images that the engine evaluates at once
 # Optimizer state, in arrays of the size of the parameters.
 SLOTS = {"sgd": 0, "momentum": 1, "rmsprop": 1, "adam": 2, "adamw": 2, "nadam": 2, "adagrad": 1}
 # Values a pixel. The first four are one resampling of the image however many of them are asked for.
-DISTORTIONS = {"shift": 5.0, "rotation": 5.0, "zoom": 5.0, "shear": 5.0, "elastic": 8.0, "pen": 5.0}
+DISTORTIONS = {"shift": 10.0, "rotation": 10.0, "zoom": 10.0, "shear": 10.0, "elastic": 12.0,
+               "pen": 3.0}  # fmt: skip
 AFFINE = ("shift", "rotation", "zoom", "shear")
-UNFUSED = 6.0  # how much longer a distortion takes where XLA does not fuse it
+UNFUSED = 2.3  # how much longer a distortion takes where XLA does not fuse it
 CURVED = ("tanh", "sigmoid", "silu", "elu")  # these need an exponential
+# A product reads, rearranges and writes its three matrices: multiply-adds for each of their floats.
+PACKING = 68
+NARROW = 31  # filters; a convolution of so many takes twice the time for each of its multiply-adds
 CACHED = 1_500_000  # floats of parameters and state beyond which they no longer stay in the cache
 
 # Seconds for one unit of each kind of work, on the machine that the formula was fitted on.
 # Elsewhere they are where `calibrated` starts from.
 REFERENCE: dict[str, float] = {
-    "step": 4e-6,  # what the compiled loop takes for a step that computes nothing
-    "multiply": 2.1e-11,  # a multiply-add of a dense product
-    "value": 2.2e-9,  # a float that is read, changed and written
-    "parameter": 2.1e-10,  # a float of parameters or optimizer state, rewritten
-    "conv_step": 1.4e-3,  # the same three in a network with convolutions
-    "conv_multiply": 3.3e-11,
-    "conv_value": 2.6e-9,
+    "step": 3.3e-6,  # what the compiled loop takes for a step that computes nothing
+    "multiply": 9.1e-12,  # a multiply-add of a dense product
+    "value": 1.15e-9,  # a float that is read, changed and written
+    "parameter": 7.6e-11,  # a float of parameters or optimizer state, rewritten
+    "conv_step": 7.9e-4,  # what a convolution takes however little it computes
+    "conv_multiply": 1.1e-11,
+    "conv_value": 8.4e-10,
 }
 # NumPy's step beside the compiled one: how much more of each kind of work it is, and the steps'
-# worth of calls that each layer takes. Fitted to nine designs on the same machine.
-BY_HAND = {"value": 1.2, "parameter": 3.0, "conv_step": 1.6, "conv_multiply": 1.6,
-           "conv_value": 1.6}  # fmt: skip
-CALLS, CALLS_A_LAYER = 5.0, 10.0
-BALANCE = 3.0  # how far one cost may be from where the others are, compared with REFERENCE
+# worth of calls that each layer takes. Fitted to seven designs on the same machine.
+BY_HAND = {"multiply": 1.15, "parameter": 9.0, "conv_step": 3.1, "conv_multiply": 1.5,
+           "conv_value": 4.0}  # fmt: skip
+CALLS, CALLS_A_LAYER = 3.0, 7.0
+BALANCE = 2.0  # how far one cost may be from where the others are, compared with REFERENCE
 Work = dict[str, float]
 
 
@@ -138,28 +142,23 @@ def step_work(spec: RunSpec) -> Work:
     """The work of one training step.
 
     A product is done forward, for the kernel's gradient, and for the input's, which the first layer
-    does not need. Each kind of work is proportional to the batch, but for the step itself and the
-    parameters.
+    does not need.
     """
     batch = spec.batch_size
-    dense = _blocks(spec, "Dense")
-    products = 3 * sum(block.multiplications for block in dense)
-    if not spec.convolutions:
-        products -= dense[0].multiplications
+    dense = [_product(block, batch) for block in _blocks(spec, "Dense")]
+    products = 3 * sum(dense) - (0 if spec.convolutions else dense[0])
     trainable = sum(block.trainable for block in spec.stack())
     moved = trainable * (1.5 + SLOTS[spec.optimizer])
     work = {
         "step": 1.0,
-        "multiply": batch * products,
+        "multiply": products,
         "value": batch * (PIXELS + _dense_values(spec) + PIXELS * _distortion(spec)),
-        "parameter": moved + 2 * max(0.0, moved - CACHED),
+        "parameter": moved + max(0.0, moved - CACHED),
     }
     if spec.convolutions:
-        convolutions = _blocks(spec, "Conv2D")
-        products = 3 * sum(b.multiplications for b in convolutions)
-        products -= convolutions[0].multiplications
-        work |= {"conv_step": 1.0, "conv_multiply": batch * products,
-                 "conv_value": batch * _conv_values(spec)}  # fmt: skip
+        products = _conv_products(spec)
+        work |= {"conv_step": len(products), "conv_value": batch * _conv_values(spec),
+                 "conv_multiply": batch * (3 * sum(products) - products[0])}  # fmt: skip
     return _by_hand(work, spec) if spec.framework == "numpy" else work
 
 
@@ -172,13 +171,29 @@ def _by_hand(work: Work, spec: RunSpec) -> Work:
 
 def evaluation_work(spec: RunSpec) -> Work:
     """The work of evaluating one image: forward only, a thousand images at a time."""
-    dense = sum(block.multiplications for block in _blocks(spec, "Dense"))
-    work = {"multiply": dense, "value": 1.3 * PIXELS}
+    dense = sum(_product(block, EVALUATION_BATCH) for block in _blocks(spec, "Dense"))
+    work = {"multiply": dense / EVALUATION_BATCH, "value": 2.4 * PIXELS}
     if spec.convolutions:
-        convolutions = _blocks(spec, "Conv2D")
-        work["conv_multiply"] = 0.55 * sum(block.multiplications for block in convolutions)
-        work["conv_value"] = sum(math.prod(b.output) + 20 * _area(b) for b in convolutions)
+        work["conv_multiply"] = 0.7 * sum(_conv_products(spec))
+        work["conv_value"] = sum(math.prod(b.output) for b in _blocks(spec, "Conv2D"))
     return work
+
+
+def _product(block: Block, batch: int) -> float:
+    """The multiply-adds of a dense layer's product for a batch, and what goes with them."""
+    units = block.output[0]
+    inputs = block.multiplications // units
+    floats = batch * inputs + inputs * units + batch * units
+    return batch * block.multiplications + PACKING * floats
+
+
+def _conv_products(spec: RunSpec) -> list[float]:
+    """The same of each convolution for one image."""
+    blocks = _blocks(spec, "Conv2D")
+    return [
+        block.multiplications * (1 + NARROW / layer.filters)
+        for block, layer in zip(blocks, spec.convolutions, strict=True)
+    ]
 
 
 def _blocks(spec: RunSpec, kind: str) -> list[Block]:
@@ -194,18 +209,13 @@ def _dense_values(spec: RunSpec) -> float:
 
 
 def _conv_values(spec: RunSpec) -> float:
-    """Values of the convolutions for one image. The gradient of a kernel takes a fixed time for
-    each place that it visits, as much as 48 values."""
+    """Values of the convolutions for one image."""
     total = 0.0
     for block, layer in zip(_blocks(spec, "Conv2D"), spec.convolutions, strict=True):
         values = math.prod(block.output)
         extra = (layer.pool > 1) / 2 + 4 * layer.batch_norm + 2 * (layer.dropout > 0)
-        total += values * (1 + extra + 0.3 * (layer.activation in CURVED)) + 48 * _area(block)
+        total += values * (1 + extra + 0.3 * (layer.activation in CURVED))
     return total
-
-
-def _area(block: Block) -> int:
-    return block.output[0] * block.output[1]
 
 
 def _distortion(spec: RunSpec) -> float:
