@@ -36,8 +36,8 @@ def test_the_arithmetic_of_a_small_network():
             + 1.5 * parameters * 1e-9)  # fmt: skip
     image = sum(products(1000)) / 1000 * 1e-10 + 2.4 * 784 * 1e-8
     found = told(PLAIN)
-    assert found.seconds_per_epoch == pytest.approx(100 * step + 200 * image)
-    assert found.seconds == pytest.approx(3 * found.seconds_per_epoch + 100 * image)
+    assert found.seconds_per_epoch == pytest.approx(1.15 * (100 * step + 200 * image))
+    assert found.seconds == pytest.approx(3 * found.seconds_per_epoch + 115 * image)
     assert found.compile_seconds == pytest.approx(0.5 * 1.35)
     assert found.peak_bytes == 800_000_000 + estimate.run_bytes(PLAIN, SIZES)
 
@@ -139,7 +139,7 @@ def test_a_machine_of_another_balance_is_found_in_what_was_measured():
     for spec, seconds, _ in samples:
         step = replace(spec, epochs=1)
         one = estimate.estimate(step, Sizes(spec.batch_size, 0, 0), found).seconds
-        assert one == pytest.approx(seconds, rel=0.02)
+        assert one == pytest.approx(estimate.MARGIN * seconds, rel=0.02)
     assert 1.7 < found.costs["multiply"] / estimate.REFERENCE["multiply"] < 2.3
 
 
