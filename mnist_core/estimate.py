@@ -58,7 +58,7 @@ BY_HAND = {"multiply": 1.15, "parameter": 9.0, "conv_step": 3.1, "conv_multiply"
            "conv_value": 4.0}  # fmt: skip
 CALLS, CALLS_A_LAYER = 3.0, 7.0
 BALANCE = 2.0  # how far one cost may be from where the others are, compared with REFERENCE
-# The samples are the least times of short chunks; whole epochs also meet what those happened to miss.
+# The samples are the least times of short chunks; an epoch also meets what those happened to miss.
 MARGIN = 1.15
 Work = dict[str, float]
 
