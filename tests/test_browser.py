@@ -364,13 +364,15 @@ def training(go, server):
     """A visitor whose run is under way; it is stopped afterwards if the test has not."""
     page = go("builder", query=LONG.to_query())
     press(page, "Train")
-    poll(page, lambda: epoch(page) and page.locator(f"{LIVE} canvas").count() == 2, "a first point",
-         60)  # fmt: skip
-    yield page
-    if server.runs.active():
-        go("builder", page, LONG.to_query() | {"run": run_of(page)})
-        press(page, "Stop")
-        poll(page, lambda: not server.runs.active(), "the run is stopped")
+    try:
+        poll(page, lambda: epoch(page) and page.locator(f"{LIVE} canvas").count() == 2,
+             "a first point", 60)  # fmt: skip
+        yield page
+    finally:  # also without a first point: what it waited for must not wait for it
+        if server.runs.active():
+            go("builder", page, LONG.to_query() | {"run": run_of(page)})
+            press(page, "Stop")
+            poll(page, lambda: not server.runs.active(), "the run is stopped")
 
 
 def pictures(page):

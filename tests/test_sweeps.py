@@ -88,7 +88,7 @@ def test_as_many_trials_as_workers_are_under_way_and_no_more(lab, service):
     service.slots = 2
     service.held.clear()
     group = start(lab)
-    wait(lambda: len(lab.runs.active()) == 2)
+    wait(lambda: service.most == 2)
     service.held.set()
     ended(lab, group)
     assert service.most == 2
