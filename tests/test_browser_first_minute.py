@@ -63,6 +63,8 @@ def test_an_own_drawing_is_read_after_one_click(newcomer, mnist):
 def test_a_live_curve_is_two_clicks_away(newcomer):
     page = newcomer
     page.get_by_role("button", name="Build and train").click()
+    page.get_by_role("button", name="Train", exact=True).wait_for()
+    settle(page)
     page.get_by_role("button", name="Train", exact=True).click()
     poll(page, lambda: page.locator(f"{LIVE} canvas").count() == 2, "the curves", 60)
     page.get_by_text("images/s").first.wait_for()
