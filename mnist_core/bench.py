@@ -2,8 +2,7 @@
 
 Every contender trains the same network on the same images, plain Keras in a process of its own.
 Their repetitions are interleaved, so that a busy moment of the machine meets all of them, and
-medians are reported. Before it is timed, each takes some steps: the first after another's turn find
-neither their threads awake nor their data in the cache.
+medians are reported. Each takes some steps before it is timed.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from . import dataset, engine, numpy_training
-from .bench_fit import CALL, Fit
+from .bench_fit import CALL, Fit, warm_up
 from .host import cpu
 from .recipes import RECIPES
 from .spec import Conv, Layer, RunSpec
@@ -110,7 +109,7 @@ def _measure(spec: RunSpec, steps: int, repeats: int) -> dict[str, list[float]]:
     times: dict[str, list[float]] = {"engine": [], "fit": [], "tuned_fit": [], "peak": []}
     with Fit(spec, steps) as fit:
         for _ in range(repeats):
-            step(max(CALL, steps // 4))
+            step(warm_up(steps))
             times["engine"].append(_seconds(lambda: step(steps)))
             times["fit"].append(fit.seconds("plain"))
             times["tuned_fit"].append(fit.seconds("tuned"))

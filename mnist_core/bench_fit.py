@@ -18,6 +18,12 @@ CALL = 64  # steps in one call of the tuned `fit`
 KINDS = ("plain", "tuned")
 
 
+def warm_up(steps: int) -> int:
+    """How many steps to take before so many are timed: the first after another's turn find neither
+    their threads awake nor their data in the cache."""
+    return max(CALL, steps // 4)
+
+
 class Fit:
     """`model.fit` on a design and its images, in another process that waits in between.
 
@@ -64,7 +70,7 @@ def _serve(pipe: Connection, spec: RunSpec, steps: int) -> None:
     pipe.send("ready")
     try:
         while kind := pipe.recv():
-            fit(models[kind], max(CALL, steps // 4))
+            fit(models[kind], warm_up(steps))
             began = time.perf_counter()
             fit(models[kind], steps)
             pipe.send(time.perf_counter() - began)

@@ -34,10 +34,10 @@ RESTING = """() => document.getAnimations().every(
 FULL = [*MAIN.items(), *SECTIONS]
 
 
-def barriers(page, looks=4):
+def barriers(page):
     """What axe calls serious or critical: the rule and where, each part once. Only what stays
     counts: Streamlit fades what it replaces, and a faded line has too little contrast."""
-    for _ in range(looks):
+    for _ in range(4):
         page.wait_for_function(RESTING)
         if not (found := _seen(page)):
             break

@@ -36,8 +36,8 @@ def test_the_arithmetic_of_a_small_network():
             + 1.5 * parameters * 1e-9)  # fmt: skip
     image = sum(products(1000)) / 1000 * 1e-10 + 2.4 * 784 * 1e-8
     found = told(PLAIN)
-    assert found.seconds_per_epoch == pytest.approx(1.15 * (100 * step + 200 * image))
-    assert found.seconds == pytest.approx(3 * found.seconds_per_epoch + 115 * image)
+    assert found.seconds_per_epoch == pytest.approx(1.1 * (100 * step + 200 * image))
+    assert found.seconds == pytest.approx(3 * found.seconds_per_epoch + 110 * image)
     assert found.compile_seconds == pytest.approx(0.5 * 1.35)
     assert found.peak_bytes == 800_000_000 + estimate.run_bytes(PLAIN, SIZES)
 
@@ -134,13 +134,13 @@ def test_a_machine_that_is_slower_throughout_is_found(slower):
 
 
 def test_a_machine_of_another_balance_is_found_in_what_was_measured():
-    samples = times({"multiply": 2, "value": 0.8, "conv_multiply": 1.5})
+    samples = times({"multiply": 3, "value": 0.7, "conv_multiply": 2})
     found = estimate.calibrated(samples, "it", 1)
     for spec, seconds, _ in samples:
         step = replace(spec, epochs=1)
         one = estimate.estimate(step, Sizes(spec.batch_size, 0, 0), found).seconds
         assert one == pytest.approx(estimate.MARGIN * seconds, rel=0.02)
-    assert 1.7 < found.costs["multiply"] / estimate.REFERENCE["multiply"] < 2.3
+    assert 2.5 < found.costs["multiply"] / estimate.REFERENCE["multiply"] < 3.5
 
 
 @named("left", [slice(0, 3), slice(3, 5)])
