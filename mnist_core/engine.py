@@ -187,18 +187,20 @@ class Program:
 
     def _chunk(self, data: Arrays, batches, rates, first: tf.Tensor, steps: tf.Tensor):
         """Run `steps` rows of `batches` (m, batch) from row `first` on, each at its learning rate
-        of `rates` (m,); summed loss and right answers. `first` and `steps` are tensors, so that one
-        compilation serves all chunks. A row is taken by `gather`: `slice` would make XLA compile
-        anew for each `first`."""
+        of `rates` (m,); the loss and the right answers of each, in vectors of m that begin with
+        them. `first` and `steps` are tensors, so that one compilation serves all chunks. A row is
+        taken by `gather`: `slice` would make XLA compile anew for each `first`."""
 
-        def body(i, loss_sum, right_sum):
+        def body(i, losses, rights):
             self.optimizer.learning_rate.assign(tf.gather(rates, first + i))
             chosen = tf.gather(batches, first + i)
             batch = Arrays(tf.gather(data.images, chosen), tf.gather(data.labels, chosen))
             loss, right = self.train_step(*batch)
-            return i + 1, loss_sum + loss, right_sum + right
+            now = tf.equal(places, i)  # a TensorArray would cost more than this
+            return i + 1, tf.where(now, loss, losses), tf.where(now, right, rights)
 
-        start = (tf.constant(0), tf.constant(0.0), tf.constant(0))
+        places = tf.range(batches.shape[0])
+        start = (tf.constant(0), tf.zeros_like(places, tf.float32), tf.zeros_like(places))
         return tf.while_loop(lambda i, *_: i < steps, body, start)[1:]
 
     def _evaluate(self, images: tf.Tensor, labels: tf.Tensor):
@@ -228,11 +230,13 @@ class Program:
 
     def run(
         self, data: Arrays, rows: tf.Tensor, rates: np.ndarray, first: int, steps: int
-    ) -> tuple[float, int]:
-        """Train `steps` batches of `rows` from `first` on: summed loss and right answers."""
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Train `steps` batches of `rows` from `first` on: the loss (float32) and the right answers
+        (int32) of each, from before its update."""
         rates = tf.constant(rates, tf.float32)
-        total, right = self.chunk(data, rows, rates, tf.constant(first), tf.constant(steps))
-        return float(total), int(right)
+        told = self.chunk(data, rows, rates, tf.constant(first), tf.constant(steps))
+        losses, right = (each.numpy()[:steps] for each in told)
+        return losses, right
 
     def weights(self) -> dict[str, np.ndarray]:
         """A copy of the weights as they are."""
@@ -298,7 +302,7 @@ def stepper(spec: RunSpec, images: np.ndarray, labels: np.ndarray) -> Callable[[
     program.compile(data)
     rows = program.epoch(len(data), spec.seed, 0)
     rates = np.full(len(rows), spec.learning_rate)
-    return lambda steps: program.run(data, rows, rates, 0, steps)[0] / steps
+    return lambda steps: float(program.run(data, rows, rates, 0, steps)[0].mean())
 
 
 _programs: OrderedDict[tuple, Program] = OrderedDict()

@@ -18,9 +18,9 @@ from .control import Control
 from .dataset import Mnist
 from .spec import FRAMEWORKS, RunSpec
 
-CHUNK_SECONDS = 0.06  # so a stop is obeyed, and a point drawn, within a tenth of a second
-POINTS = 200  # a short run is cut finer, so that its curve has at least about this many points
-FIRST_CHUNK = 4  # the loss falls fastest at first: chunks start short and double
+CHUNK_SECONDS = 0.08  # so a stop is obeyed within a tenth of a second
+FIRST_CHUNK = 4  # how fast a network is shows in a few steps: chunks start short and double
+POINTS = 200  # a curve has at least about this many, where that is several of a chunk
 CHECKPOINT_SECONDS = 1.0
 PAUSE_SECONDS = 600.0  # a paused run holds the training slot that others wait for
 
@@ -80,16 +80,16 @@ def batches(n: int, size: int, seed: int, epoch: int) -> np.ndarray:
 
 
 class Pace:
-    """How many steps the next chunk takes: short at first, then as long as CHUNK_SECONDS."""
+    """How many steps the next chunk takes: few at first, then as many as CHUNK_SECONDS allow. Each
+    call of a compiled loop costs what some ten steps of a small network do."""
 
-    def __init__(self, total_steps: int) -> None:
+    def __init__(self) -> None:
         self.steps = FIRST_CHUNK
-        self.most = max(FIRST_CHUNK, total_steps // POINTS)
 
     def after(self, steps: int, seconds: float) -> None:
         """Learn from a chunk of `steps` that took `seconds`."""
         by_time = int(steps * CHUNK_SECONDS / max(seconds, 1e-6))
-        self.steps = max(1, min(2 * self.steps, by_time, self.most))
+        self.steps = max(1, min(2 * self.steps, by_time))
 
 
 class Run:
@@ -115,6 +115,7 @@ class Run:
         self.paused = False
         self.saved = time.perf_counter()
         total = snapshots.marks(self.total, spec.parameters)
+        self.finest = max(FIRST_CHUNK, self.total // POINTS)  # steps of a point, at most
         self.marks = [mark for mark in total if mark >= self.step]
         self.taken: list[snapshots.Snapshot] = []
         self.patient_from = 0  # the epoch after which patience began to count
@@ -142,7 +143,7 @@ class Run:
         yield self.failure or self._end()
 
     def _epochs(self) -> Iterator[events.Event]:
-        self.pace = Pace(self.total)
+        self.pace = Pace()
         first = self.step // self.steps_per_epoch
         if self._out_of_patience(first):  # it ended early: trained further, it is patient anew
             self.patient_from = first
@@ -156,7 +157,7 @@ class Run:
         checkpoint = self.checkpoint()
         self.program.load(checkpoint.answer)
         loss, accuracy = self.program.evaluate(self.parts.test)
-        if self._diverged(loss):
+        if self._diverged(loss, self.step):
             return self.failure
         finished = self.step == self.total or self.early
         kind = events.Finished if finished else events.Stopped
@@ -181,19 +182,19 @@ class Run:
             if self.control.stopping:
                 return
             steps = min(most or self.pace.steps, self.steps_per_epoch - position)
-            progress = self._chunk(rows, epoch, position, steps)
-            position += steps
-            loss_sum += progress.loss * steps
-            right += progress.accuracy * steps
-            if self._diverged(progress.loss):
+            for progress in self._chunk(rows, epoch, position, steps):
+                loss_sum += progress.loss * progress.steps
+                right += progress.accuracy * progress.steps
+                yield progress
+            if self.failure:
                 return
-            yield progress
+            position += steps
             self._copy()
             self.control.sleep()
         measured = time.perf_counter()
         val_loss, val_accuracy = self.program.evaluate(self.parts.validation)
         measured = time.perf_counter() - measured
-        if self._diverged(val_loss):  # a step's loss is from before its update
+        if self._diverged(val_loss, self.step):  # a step's loss is from before its update
             return
         done = self.step - first
         yield (ended := events.EpochEnded(epoch + 1, self.step, loss_sum / done, right / done,
@@ -235,20 +236,31 @@ class Run:
             self.rate = rate
             yield events.Marked(self.step, "learning rate", rate)
 
-    def _chunk(self, rows: Any, epoch: int, position: int, steps: int) -> events.Progress:
+    def _chunk(
+        self, rows: Any, epoch: int, position: int, steps: int
+    ) -> Iterator[events.Progress]:
+        """Train a chunk, then tell it in as many points as the curve needs of it."""
         first = epoch * self.steps_per_epoch
         factors = schedules.factors(self.spec.schedule, first, self.steps_per_epoch, self.total)
-        began = time.perf_counter()
-        loss, right = self.program.run(
+        step, clock, began = self.step, self.seconds, time.perf_counter()
+        losses, right = self.program.run(
             self.parts.train, rows, self.rate * factors, position, steps
         )
         seconds = time.perf_counter() - began
-        self.seconds += seconds
-        self.step += steps
         self.pace.after(steps, seconds)
-        images = steps * self.spec.batch_size
-        return events.Progress(self.step, steps, loss / steps, right / images, self.seconds,
-                               images / seconds)
+        self.step += steps
+        self.seconds += seconds
+        size = self.spec.batch_size
+        for part in np.array_split(np.arange(steps), -(-steps // self.finest)):
+            bad = part[~np.isfinite(losses[part])]
+            if len(bad) and self._diverged(float(losses[bad[0]]), step + int(bad[0]) + 1):
+                return
+            done = int(part[-1]) + 1
+            yield events.Progress(
+                step + done, len(part), float(losses[part].mean(dtype=float)),
+                int(right[part].sum()) / (len(part) * size), clock + seconds * done / steps,
+                steps * size / seconds,
+            )  # fmt: skip
 
     def _judge(self, ended: events.EpochEnded) -> None:
         """Keep the best epoch's weights, and end the run when patience is over."""
@@ -270,10 +282,10 @@ class Run:
             return False
         return epoch - max(self.best.epoch, self.patient_from) >= self.spec.patience
 
-    def _diverged(self, loss: float) -> bool:
+    def _diverged(self, loss: float, step: int) -> bool:
         """Whether the run is lost, with the reason left in `failure`."""
         if not np.isfinite(loss):
             self.failure = events.Failed(
-                self.step, f"The loss became {loss} by step {self.step:,}: "
+                step, f"The loss became {loss} at step {step:,}: "
                 f"a learning rate of {self.rate:g} is too large; lower it.")
         return self.failure is not None

@@ -60,15 +60,14 @@ class Program:
 
     def run(
         self, data: Arrays, rows: Array, rates: Array, first: int, steps: int
-    ) -> tuple[float, int]:
+    ) -> tuple[Array, Array]:
         """Train `steps` batches of `rows` from `first` on, each at its learning rate of `rates`:
-        summed loss and right answers, both from before the updates."""
-        total, right = 0.0, 0
+        the loss and the right answers of each, from before its update."""
         with self._calmly():
-            for i in range(first, first + steps):
-                loss, hits = self.step(data.images[rows[i]], data.labels[rows[i]], float(rates[i]))
-                total, right = total + loss, right + hits
-        return total, right
+            told = [self.step(data.images[rows[i]], data.labels[rows[i]], float(rates[i]))
+                    for i in range(first, first + steps)]  # fmt: skip
+        losses, right = np.array(told).reshape(steps, 2).T
+        return losses, right.astype(int)
 
     @contextmanager
     def _calmly(self) -> Iterator[None]:
@@ -155,4 +154,4 @@ def stepper(spec: RunSpec, images: Array, labels: Array) -> Callable[[int], floa
     program, data = Program(spec), Arrays(images, labels)
     rows = program.epoch(len(data), spec.seed, 0)
     rates = np.full(len(rows), spec.learning_rate)
-    return lambda steps: program.run(data, rows, rates, 0, steps)[0] / steps
+    return lambda steps: float(program.run(data, rows, rates, 0, steps)[0].mean())

@@ -21,7 +21,7 @@ EXAMPLES = [
     events.Marked(160, "learning rate", 0.003),
     events.Finished(15_000, 0.07, 0.978, 4.2, "Ended early.", CHECKPOINT),
     events.Stopped(750, 0.2, 0.93, 0.2, checkpoint=CHECKPOINT),
-    events.Failed(12, "The loss became nan by step 12."),
+    events.Failed(12, "The loss became nan at step 12."),
 ]
 
 

@@ -17,11 +17,25 @@ PER_EPOCH = 20  # steps
 PARTS = SimpleNamespace(train=range(10 * PER_EPOCH + 9), validation=range(50), test=range(30))
 
 
+@pytest.fixture(autouse=True)
+def even(request, monkeypatch):
+    """Chunks stay short, one point each, so that who speaks at a point speaks after a chunk."""
+    if "paced" not in request.fixturenames:
+        monkeypatch.setattr(loop.Pace, "after", lambda self, steps, seconds: None)
+
+
+@pytest.fixture
+def paced():
+    """Chunks as long as they are."""
+
+
 class Program:
     """Counts steps where the engine would train; its one weight is the number of steps trained.
 
     `validation` gives (loss, accuracy) after each epoch; on the test set the loss is the weight.
     """
+
+    parts = PARTS
 
     def __init__(self, validation=None, nan_at=None):
         self.step = self.weight = 0
@@ -32,7 +46,7 @@ class Program:
         return self
 
     def compile(self, data):
-        assert data is PARTS.train
+        assert data is self.parts.train
 
     def epoch(self, n, seed, epoch):
         return SimpleNamespace(n=n, seed=seed, epoch=epoch)
@@ -42,15 +56,16 @@ class Program:
         assert rows.epoch * PER_EPOCH + first == self.step and len(rates) == PER_EPOCH
         self.rates += list(rates[first : first + steps])
         self.sizes.append(steps)
-        losses = [1 / (self.step + i + 1) for i in range(steps)]
+        losses = 1 / np.arange(self.step + 1, self.step + 1 + steps)
+        if self.nan_at:
+            losses[np.arange(self.step + 1, self.step + 1 + steps) >= self.nan_at] = np.nan
         self.step = self.weight = self.step + steps
-        loss = np.nan if self.nan_at and self.step >= self.nan_at else sum(losses)
-        return loss, 5 * steps
+        return losses, np.full(steps, 5)
 
     def evaluate(self, data):
-        if data is PARTS.validation:
+        if data is self.parts.validation:
             return self.validation[self.step // PER_EPOCH - 1]
-        assert data is PARTS.test
+        assert data is self.parts.test
         return float(self.weight), 0.25
 
     def weights(self):
@@ -92,7 +107,7 @@ def play(spec=SPEC, control=None, program=None, resume=None):
     control, program = control or Visitor(), program or Program()
     happened, seen = [], 0
     control.heard(0)
-    for event in loop.Run(spec, PARTS, program, control, resume).events():
+    for event in loop.Run(spec, program.parts, program, control, resume).events():
         happened.append(event)
         if isinstance(event, events.Progress):
             seen += 1
@@ -163,16 +178,16 @@ def test_a_batch_that_does_not_fit_is_a_sentence():
 # ------------------------------------------------------------------------------- pace
 
 
-def test_chunks_begin_short_double_and_have_an_upper_bound():
-    pace, sizes = loop.Pace(100 * loop.POINTS), []
+def test_chunks_begin_short_double_and_have_an_upper_bound(paced):
+    pace, sizes = loop.Pace(), []
     for _ in range(8):
         sizes.append(pace.steps)
-        pace.after(pace.steps, 1e-9)
+        pace.after(pace.steps, pace.steps * loop.CHUNK_SECONDS / 100.5)
     assert sizes == [4, 8, 16, 32, 64, 100, 100, 100]
 
 
-def test_chunks_take_their_time_and_never_less_than_a_step():
-    pace = loop.Pace(10**6)
+def test_chunks_take_their_time_and_never_less_than_a_step(paced):
+    pace = loop.Pace()
     pace.after(4, 4 * loop.CHUNK_SECONDS / 5.5)
     assert pace.steps == 5
     pace.after(5, 60.0)
@@ -181,9 +196,21 @@ def test_chunks_take_their_time_and_never_less_than_a_step():
     assert pace.steps == 2
 
 
-def test_a_short_run_is_cut_into_many_points():
-    assert loop.Pace(10).most == loop.FIRST_CHUNK
-    assert loop.Pace(50 * loop.POINTS).most == 50
+def test_a_chunk_of_a_short_run_is_told_in_many_points(paced):
+    """Points of the same number of steps, or one less; each the mean of its own."""
+    spec, per_epoch = replace(SPEC, epochs=5), 400
+    program = SimpleEpochs(per_epoch)
+    program.parts = SimpleNamespace(**vars(PARTS) | {"train": range(10 * per_epoch)})
+    happened = play(spec, program=program)
+    points = of(events.Progress, happened)
+    assert max(p.steps for p in points) == 5 * per_epoch // loop.POINTS == 10
+    assert [p.step for p in points] == list(np.cumsum([p.steps for p in points]))
+    assert points[-1].step == 5 * per_epoch
+    for p in points:  # SimpleEpochs loses the number of the step
+        assert p.loss == pytest.approx(np.mean(np.arange(p.step - p.steps, p.step)))
+    assert loop.POINTS <= len(points) < 1.2 * loop.POINTS
+    seconds = [p.seconds for p in points]
+    assert seconds == sorted(seconds) and len(set(seconds)) == len(seconds)
 
 
 # ------------------------------------------------------------------------------- told
@@ -258,7 +285,7 @@ class SimpleEpochs(Program):
     def run(self, data, rows, rates, first, steps):
         assert len(rates) == self.per_epoch and first + steps <= self.per_epoch
         self.step += steps
-        return 1.0 * steps, steps
+        return np.arange(self.step - steps, self.step), np.ones(steps, int)
 
 
 def test_slow_motion_trains_one_batch_at_a_time_with_a_break_after_each():
@@ -446,8 +473,8 @@ def test_who_trains_an_early_ended_run_further_is_patient_anew(further):
 def test_a_loss_that_is_no_number_fails_with_a_sentence():
     happened = play(program=Program(nan_at=30))
     failed = happened[-1]
-    assert type(failed) is events.Failed and failed.step >= 30
-    assert failed.message == (f"The loss became nan by step {failed.step}: a learning rate of 0.1 "
+    assert type(failed) is events.Failed and failed.step == 30
+    assert failed.message == ("The loss became nan at step 30: a learning rate of 0.1 "
                               "is too large; lower it.")  # fmt: skip
     assert all(np.isfinite(p.loss) for p in of(events.Progress, happened))
     assert len(of(events.EpochEnded, happened)) == 1 and not of(events.Finished, happened)
