@@ -345,11 +345,12 @@ def stopped_after(spec, data, chunks):
     return happened
 
 
-def test_a_stop_is_obeyed_at_once_and_leaves_a_usable_network(tiny):
-    happened = stopped_after(MIXED, tiny, chunks=1)
+def test_a_stop_is_obeyed_at_once_and_leaves_a_usable_network(tiny, monkeypatch):
+    monkeypatch.setattr(loop, "POINTS", 1)  # a point a chunk
+    happened = stopped_after(MIXED, tiny, chunks=2)
     stopped = happened[-1]
     assert [type(e) for e in happened[-2:]] == [events.Progress, events.Stopped]
-    assert len(of(events.Progress, happened)) == 1
+    assert len(of(events.Progress, happened)) == 2
     assert stopped.step == happened[-2].step == stopped.checkpoint.step < 16
     test = measured(MIXED, stopped.checkpoint.weights, tiny.test.images, tiny.test.labels)
     assert (stopped.test_loss, stopped.test_accuracy) == pytest.approx(test, rel=1e-4)

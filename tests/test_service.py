@@ -119,15 +119,6 @@ def worker_process(service):
 
 # The first test finds the worker still loading TensorFlow, which is when a stop is easily lost.
 @pytest.mark.slow
-def test_the_worker_is_not_profiled(service):
-    """Dask's profiler takes a part of every training."""
-    wait(lambda: service.state == "ready")
-    profiled = service._cluster._client.run(  # a lambda travels as a whole
-        lambda: __import__("dask").config.get("distributed.worker.profile.enabled")
-    )
-    assert list(profiled.values()) == [False]
-
-
 def test_a_stop_is_not_lost_on_a_worker_that_is_still_starting(service, submit, status):
     assert service.state == "starting"
     run = submit(LONG, "auto")
@@ -135,6 +126,15 @@ def test_a_stop_is_not_lost_on_a_worker_that_is_still_starting(service, submit, 
     assert not under_way(service, run)
     service.stop(run)
     wait(lambda: status(run) == "stopped")
+
+
+def test_the_worker_is_not_profiled(service):
+    """Dask's profiler takes a part of every training."""
+    wait(lambda: service.state == "ready")
+    profiled = service._cluster._client.run(  # a lambda travels as a whole
+        lambda: __import__("dask").config.get("distributed.worker.profile.enabled")
+    )
+    assert list(profiled.values()) == [False]
 
 
 def test_a_run_is_trained_recorded_and_kept(service, submit, status, tiny):
