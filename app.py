@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages import _ui
+from pages._shell import navigation
 
 st.set_page_config(page_title="MNIST Lab", page_icon=":material/edit:", layout="wide")
-_ui.patiently(_ui.route().run)()
+navigation.patiently(navigation.route().run)()

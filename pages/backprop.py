@@ -4,15 +4,15 @@ import importlib
 
 import streamlit as st
 
-from pages import _ui
+from pages._shell import navigation
 
 # section -> the module that draws it, imported when it is first asked for
 SECTIONS = {
-    "Microscope": "_microscope", "Gradients checked": "_checked", "Concepts": "_concepts",
-    "Regression": "_regression",
+    "Microscope": "microscope_steps", "Gradients checked": "gradients_checked",
+    "Concepts": "concept_sections", "Regression": "line_regression",
 }  # fmt: skip
 
-_ui.page()
+navigation.page()
 st.title("Backpropagation, by hand")
-section = _ui.choose("topic", list(SECTIONS), "Section")
-importlib.import_module(f"pages.{SECTIONS[section]}").section()
+section = navigation.choose("topic", list(SECTIONS), "Section")
+importlib.import_module(f"pages._backprop.{SECTIONS[section]}").section()

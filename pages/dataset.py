@@ -4,26 +4,27 @@ import importlib
 
 import streamlit as st
 
-from pages import _filters, _shared, _ui
+from pages._dataset import filters
+from pages._shell import navigation, shared
 
 # section -> the module that draws it, imported when it is first asked for: the grid of digits must
 # not wait for what draws the charts.
 SECTIONS = {
-    "Browse": "_browse", "Tensors": "_tensors", "Pixels": "_pixels", "Map": "_map",
-    "Doubtful labels": "_suspects", "Your own": "_own",
+    "Browse": "browse", "Tensors": "tensors", "Pixels": "pixel_statistics", "Map": "digit_map",
+    "Doubtful labels": "doubtful_labels", "Your own": "your_own",
 }  # fmt: skip
 FILTERED = {"Browse", "Pixels"}
 
-_ui.page()
-_ui.opened()
+navigation.page()
+navigation.opened()
 st.title("The digits")
-_ui.data_note()
+navigation.data_note()
 section = st.segmented_control(
     "Section", list(SECTIONS), default="Browse", required=True, key="section", wrap=True,
     bind="query-params", label_visibility="collapsed",
 )  # fmt: skip
-draw = importlib.import_module(f"pages.{SECTIONS[section]}").section
+draw = importlib.import_module(f"pages._dataset.{SECTIONS[section]}").section
 if section not in FILTERED:
-    draw(_shared.data())
-elif found := _filters.show():
-    draw(_shared.data(), found)
+    draw(shared.data())
+elif found := filters.show():
+    draw(shared.data(), found)

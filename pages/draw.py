@@ -6,20 +6,22 @@ import numpy as np
 import streamlit as st
 from streamlit_drawable_canvas import st_canvas
 
-from mnist_core import drawing
-from pages import _html, _models, _photo, _session, _shared, _teach, _ui, _why, _widgets
+from mnist_core.imaging import drawing
+from pages._components import widgets
+from pages._draw import photo, teach_it, why_misread
+from pages._shell import answering, markup, navigation, session, shared
 
 SIDE = 336
 COLORS = {"White on black": ("#FFFFFF", "#000000"), "Black on white": ("#000000", "#FFFFFF")}
 
-_ui.page()
-mine = _session.state()
+navigation.page()
+mine = session.state()
 
 
 def canvas(ink: str, background: str, width: int) -> None:
     """The canvas. What is drawn is kept in the session, so that it survives a visit elsewhere."""
     key = f"canvas_{mine.canvas}"
-    if _session.widget(key) is None:  # new on the page: it starts from the kept drawing
+    if session.widget(key) is None:  # new on the page: it starts from the kept drawing
         mine.canvas_start = recoloured(mine.drawing, ink)
     result = st_canvas(
         stroke_width=width, stroke_color=ink, background_color=background, height=SIDE, width=SIDE,
@@ -76,11 +78,11 @@ def seen() -> np.ndarray | None:
 
 def sent() -> np.ndarray:
     """The image that the dataset page sent, one of several if there are more."""
-    images, labels = zip(*map(_shared.image, mine.sent), strict=True)
+    images, labels = zip(*map(shared.image, mine.sent), strict=True)
     places = range(len(images))
     mine.sent_at = min(mine.sent_at, len(images) - 1)
     if len(images) > 1:
-        clicked = _widgets.digit_grid(np.stack(images), labels, places, mine.sent_at, "sent")
+        clicked = widgets.digit_grid(np.stack(images), labels, places, mine.sent_at, "sent")
         if clicked is not None and clicked != mine.sent_at:
             mine.sent_at = clicked
             st.rerun()
@@ -98,7 +100,7 @@ def sent() -> np.ndarray:
 
 def answer(image: np.ndarray, choice: str) -> None:
     """The label, the ten probabilities, and the image that they are about."""
-    p = _models.model(choice).network.predict(image[None])[0]
+    p = answering.model(choice).network.predict(image[None])[0]
     best, second = np.argsort(-p)[:2]
     label, picture = st.columns([3, 2], vertical_alignment="center")
     sure = "almost certainly" if p[best] > 0.99 else "probably" if p[best] > 0.7 else "perhaps"
@@ -106,17 +108,17 @@ def answer(image: np.ndarray, choice: str) -> None:
         f'<div class="quiet" style="line-height:1.1" aria-live="polite"><span>This is {sure} '
         f'a{"n" if best == 8 else ""}</span>'
         f'<div id="answer" style="font:500 6rem/1.1 Georgia,serif">{best}</div>'
-        f"<small>{_html.percent(p[best])}; next comes {second} with "
-        f"{_html.percent(p[second])}</small></div>"
+        f"<small>{markup.percent(p[best])}; next comes {second} with "
+        f"{markup.percent(p[second])}</small></div>"
     )
-    picture.html(_html.digit(image, "min(100%, 11rem)", "what the model sees"))
+    picture.html(markup.digit(image, "min(100%, 11rem)", "what the model sees"))
     picture.caption("What the model sees: 28 × 28, centred by mass like MNIST")
-    st.html(_html.probabilities(p))
+    st.html(markup.probabilities(p))
 
 
 def take_test_image() -> None:
     """Another test image is answered instead: for those who cannot or would not draw."""
-    mine.sent, mine.sent_at = [("test", secrets.randbelow(len(_shared.data().test.labels)))], 0
+    mine.sent, mine.sent_at = [("test", secrets.randbelow(len(shared.data().test.labels)))], 0
 
 
 def pad() -> None:
@@ -140,7 +142,7 @@ def pad() -> None:
 
 def template() -> None:
     """The image that another page sent, in the canvas's place."""
-    st.html(_html.digit(mine.template, f"min(100%, {SIDE}px)", "the image under question"))
+    st.html(markup.digit(mine.template, f"min(100%, {SIDE}px)", "the image under question"))
     st.button("Back to the canvas", icon=":material/undo:", key="let_go_template", on_click=let_go)
 
 
@@ -158,9 +160,9 @@ def asked(from_photo: bool) -> tuple[np.ndarray | None, np.ndarray | None, str]:
         image = sent()
         return image, image, "light"
     if from_photo:
-        image = _photo.image()
-        return image, None if image is None else _photo.cut(), _photo.ink()
-    dark = _session.widget("pen_ink") == "Black on white"
+        image = photo.image()
+        return image, None if image is None else photo.cut(), photo.ink()
+    dark = session.widget("pen_ink") == "Black on white"
     picture = mine.pictures.get(len(strokes()))
     raw = 255 - picture if dark and picture is not None else picture
     return seen(), raw, "dark" if dark else "light"
@@ -179,16 +181,16 @@ with left:
             pad()
         with by_photo:
             if photographed:
-                _photo.choose()
+                photo.choose()
 with right:
-    models = _models.answering_models()
+    models = answering.answering_models()
     if mine.model not in models:
         mine.model = "default"
     mine.model = st.selectbox("Who answers", list(models), list(models).index(mine.model),
                               format_func=models.get, filter_mode=None)  # fmt: skip
     image, picture, ink = asked(photographed)
     if photographed and mine.found and not mine.sent:
-        _photo.read_out(mine.model)
+        photo.read_out(mine.model)
     if image is not None:
         answer(image, mine.model)
     elif photographed:
@@ -201,6 +203,6 @@ with right:
                   key="test_image", on_click=take_test_image)  # fmt: skip
 if image is not None:
     mine.read = image
-    _why.show(image, picture, ink, mine.model)
+    why_misread.show(image, picture, ink, mine.model)
 from_canvas = not (photographed or mine.sent or mine.template is not None)
-_teach.show(image, mine.model, clear if from_canvas else None)
+teach_it.show(image, mine.model, clear if from_canvas else None)

@@ -2,22 +2,23 @@
 
 import streamlit as st
 
-from pages import _damage, _film, _inside, _mistakes, _scores, _subject, _ui
+from pages._evaluate import damage, inside, mistakes, scores, time_machine
+from pages._shell import navigation, subject
 
 SECTIONS = {
-    "Scores": _scores.scores,
-    "Confusion": _mistakes.confusion,
-    "Mistakes": _mistakes.mistakes,
-    "Calibration": _scores.calibration,
-    "Inside": _inside.inside,
-    "Damage": _damage.damage,
-    "Time machine": _film.film,
+    "Scores": scores.scores,
+    "Confusion": mistakes.confusion,
+    "Mistakes": mistakes.mistakes,
+    "Calibration": scores.calibration,
+    "Inside": inside.inside,
+    "Damage": damage.damage,
+    "Time machine": time_machine.film,
 }
 
-_ui.page()
+navigation.page()
 st.title("Evaluate a model")
-_ui.data_note()
-choice, name = _subject.choose_model()
-section = _ui.choose("part", list(SECTIONS), "Section")
-if who := _subject.subject(choice, name):
+navigation.data_note()
+choice, name = subject.choose_model()
+section = navigation.choose("part", list(SECTIONS), "Section")
+if who := subject.subject(choice, name):
     SECTIONS[section](who)

@@ -3,8 +3,8 @@
 import numpy as np
 import streamlit as st
 
-from mnist_core import models
-from pages import _html, _session, _shared, _tour, _ui
+from mnist_core.runs import models
+from pages._shell import markup, navigation, session, shared, tour
 
 about = models.default().about
 # page: what to do there, and why; the first two lead, side by side. A page without a card is not
@@ -35,12 +35,12 @@ def card(stem: str, leading: bool) -> None:
         with st.container(height="stretch"):
             st.markdown(says)
         if st.button(title, type="primary" if leading else "secondary",
-                     icon=_ui.PAGES[stem][1], key=f"go_{stem}", width="stretch"):  # fmt: skip
-            _ui.go(stem)
+                     icon=navigation.PAGES[stem][1], key=f"go_{stem}", width="stretch"):  # fmt: skip
+            navigation.go(stem)
 
 
-_ui.page()
-data = _shared.data()
+navigation.page()
+data = shared.data()
 words, digits = st.columns([3, 2], gap="large", vertical_alignment="center")
 with words:
     st.title("See how a neural network learns to read digits")
@@ -50,24 +50,24 @@ with words:
         "see what your own network says."
     )
     st.button("Take the tour", icon=":material/tour:", type="tertiary", key="tour_start",
-              on_click=_tour.start, help="Five stops, what to do at each, a minute or two.",
+              on_click=tour.start, help="Five stops, what to do at each, a minute or two.",
               )  # fmt: skip
 with digits:
     # Three digits a visitor has not seen: the visitor's name decides, so a rerun keeps them.
-    rng = np.random.default_rng(list(_session.visitor().encode()))
+    rng = np.random.default_rng(list(session.visitor().encode()))
     chosen = rng.choice(len(data.test.labels), 3, replace=False)
     images = "".join(
-        _html.digit(data.test.images[i], "30%", f"a handwritten {data.test.labels[i]}")
+        markup.digit(data.test.images[i], "30%", f"a handwritten {data.test.labels[i]}")
         for i in chosen
     )
     st.html(f'<div style="display:flex;gap:5%">{images}</div>')
     names = ", ".join(str(data.test.labels[i]) for i in chosen)
     st.caption(f"Three real test images: {names}.")
 
-stems = [stem for stem in CARDS if stem in _ui.PAGES]
+stems = [stem for stem in CARDS if stem in navigation.PAGES]
 with st.container(gap="medium"):
     for row, group in {"lead": stems[:2], "more": stems[2:]}.items():
         with st.container(horizontal=True, gap="medium", key=f"cards_{row}"):
             for stem in group:
                 card(stem, leading=row == "lead")
-_ui.data_note()
+navigation.data_note()

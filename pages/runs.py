@@ -2,19 +2,20 @@
 
 import streamlit as st
 
-from pages import _compare, _import, _list, _race, _sweep, _ui
+from pages._runs import compare_runs, import_run, race_runs, run_list, sweep_runs
+from pages._shell import navigation
 
 SECTIONS = {
-    "All runs": _list.every_run,
-    "Compare": _compare.compare_runs,
-    "Race": _race.races,
-    "Sweep": _sweep.sweeps,
-    "Import": _import.section,
+    "All runs": run_list.every_run,
+    "Compare": compare_runs.compare_runs,
+    "Race": race_runs.races,
+    "Sweep": sweep_runs.sweeps,
+    "Import": import_run.section,
 }
 
-_ui.page()
+navigation.page()
 st.title("Runs")
-section = _ui.choose("tab", list(SECTIONS), "Section")
-_ui.service_note()
+section = navigation.choose("tab", list(SECTIONS), "Section")
+navigation.service_note()
 SECTIONS[section]()
-_ui.data_note()
+navigation.data_note()

@@ -8,11 +8,10 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before any test file imports TensorFlow
 
-from serving import chromium
 from streamlit.runtime.scriptrunner import script_runner
 
-from mnist_core import dataset, files
-from mnist_core.spec import (
+from mnist_core.data import dataset, formats
+from mnist_core.design.spec import (
     ACTIVATIONS,
     FRAMEWORKS,
     INITIALIZERS,
@@ -23,6 +22,7 @@ from mnist_core.spec import (
     Layer,
     RunSpec,
 )
+from tests.serving import chromium
 
 
 def pytest_collection_modifyitems(items):
@@ -62,10 +62,10 @@ def tiny(mnist, tmp_path_factory):
     """640 training and 200 test images, in a file that another process can load by `source`."""
     path = tmp_path_factory.mktemp("tiny") / "tiny.npz"
     train, test = (
-        files.Split(split.images[:n], split.labels[:n])
+        formats.Split(split.images[:n], split.labels[:n])
         for split, n in ((mnist.train, 640), (mnist.test, 200))
     )
-    files.write(path, replace(mnist, train=train, test=test))
+    formats.write(path, replace(mnist, train=train, test=test))
     return dataset.load(path)
 
 

@@ -1,0 +1,177 @@
+"""Charts of single ideas: functions, probabilities, distributions, two curves of loss."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from mnist_core.lessons import concepts
+from mnist_core.lessons.overfitting import Course
+from mnist_core.network.network import ACTIVATIONS, softmax
+
+from .plotting import TEMPLATE, TRAIN, VALIDATION, Chart, plot
+
+GRAY = "#8A877F"
+BELOW = {"y": -0.2, "yanchor": "top", "x": 0, "xanchor": "left"}
+REACH = 6.0  # how far z goes to both sides
+
+
+def activation(name: str, z: float) -> Chart:
+    """An activation and its derivative, with the tangent at z."""
+    function, slope = ACTIVATIONS[name]
+    x = np.linspace(-REACH, REACH, 241)
+    a = function(x)
+    d = np.asarray(slope(x, a), float)
+    at, rise = concepts.derivative(name, z)
+    near = np.array([z - 1.5, z + 1.5])
+    traces = [
+        go.Scatter(x=near, y=at + rise * (near - z), mode="lines", name="tangent",
+                   line={"color": "rgba(138,135,127,0.45)", "width": 9}, hoverinfo="skip"),
+        _curve(x, a, "a(z)", TRAIN),
+        _curve(x, d, "derivative a′(z)", VALIDATION, "dash"),
+        go.Scatter(x=[z, z], y=[at, rise], mode="markers", showlegend=False,
+                   marker={"size": 11, "color": [TRAIN, VALIDATION]},
+                   hovertemplate="z %{x:.2f}: %{y:.4f}<extra></extra>"),
+    ]  # fmt: skip
+    figure = plot(*traces, title=f"{name}, its slope and its tangent",
+                  x="z", y="a(z), a′(z)", height=400, legend=BELOW)  # fmt: skip
+    top = max(1.3, min(3.0, float(a.max()) * 1.1))
+    figure.update_yaxes(range=[min(-1.3, float(a.min()) * 1.1) if a.min() > -1.5 else -2, top])
+    steepest = float(d.max())
+    reading = (f"Between z = −6 and 6 its derivative is at most {steepest:.3g}, and "
+               f"{_share(d, 0.05)} of that range it is below 0.05, where learning is slow.")
+    return Chart(figure, reading, {"z": x, "a": a, "derivative": d})
+
+
+def _share(d: np.ndarray, below: float) -> str:
+    return f"on {100 * (d < below).mean():.0f} %"
+
+
+def _curve(x: np.ndarray, y: np.ndarray, name: str, color: str, dash: str = "solid") -> go.Scatter:
+    return go.Scatter(x=x, y=y, mode="lines", name=name,
+                      line={"color": color, "width": 2.5, "dash": dash},
+                      hovertemplate=f"{name}: %{{y:.4f}} at %{{x:.2f}}<extra></extra>")  # fmt: skip
+
+
+def probabilities(logits: np.ndarray, names: list[str], temperature: float) -> Chart:
+    """Softmax of a few logits at a temperature, and at 1."""
+    p, plain = concepts.tempered(logits, temperature), softmax(logits)
+    few = 1 if temperature == 1 else 2  # nothing to compare
+    bars = [
+        go.Bar(x=names, y=100 * p, name=f"T = {temperature:g}", marker_color=TRAIN,
+               hovertemplate="%{x}: %{y:.2f} %<extra></extra>"),
+        go.Scatter(x=names, y=100 * plain, name="T = 1", mode="markers",
+                   marker={"symbol": "line-ew-open", "size": 30, "color": VALIDATION,
+                           "line": {"width": 3}},
+                   hovertemplate="%{x} at T = 1: %{y:.2f} %<extra></extra>"),
+    ]  # fmt: skip
+    figure = plot(*bars[:few], title="Softmax makes shares of logits", x="",
+                  y="probability (%)", height=340, legend=BELOW, bargap=0.4)  # fmt: skip
+    figure.update_yaxes(range=[0, 104])
+    reading = (f"The probabilities add up to {p.sum():.6f}; their entropy is "
+               f"{concepts.entropy(p):.3f} nats, of at most ln {len(p)} = {np.log(len(p)):.3f}.")
+    return Chart(figure, reading, {"class": names, "logit": logits, "p": p, "p_at_1": plain})
+
+
+def surprise(p: float) -> Chart:
+    """−log p in nats and in bits against the probability of the right class."""
+    x = np.linspace(0.005, 1, 200)
+    traces = [
+        _curve(x, -np.log(x), "nats: −ln p", TRAIN),
+        _curve(x, -np.log2(x), "bits: −log₂ p", VALIDATION, "dash"),
+        go.Scatter(x=[p, p], y=[-np.log(p), -np.log2(p)], mode="markers", showlegend=False,
+                   marker={"size": 11, "color": [TRAIN, VALIDATION]}, hoverinfo="skip"),
+    ]  # fmt: skip
+    figure = plot(*traces, title="A sure mistake costs without limit",
+                  x="probability given to the right class", y="loss", height=360, legend=BELOW)
+    reading = (f"At p = {p:g} the loss is {-np.log(p):.4f} nats or {-np.log2(p):.4f} bits, and its "
+               f"slope −1/p = {-1 / p:.3g} nats.")  # fmt: skip
+    return Chart(figure, reading, {"p": x, "nats": -np.log(x), "bits": -np.log2(x)})
+
+
+def normalisation(before: np.ndarray, after: np.ndarray, plain: np.ndarray) -> Chart:
+    """Distributions of pre-activations (n, m) before and after batch normalisation; `plain` (n, m)
+    is what comes after it if the input is left alone."""
+    figure = make_subplots(2, 1, vertical_spacing=0.2,
+                           subplot_titles=("before: wherever the input pushes them",
+                                           "after: always the same place"))  # fmt: skip
+    both = float(min(before.min(), after.min())), float(max(before.max(), after.max()))
+    for row, (values, color) in enumerate(((before, VALIDATION), (after, TRAIN)), 1):
+        height, edges = np.histogram(values, 80, both)
+        figure.add_bar(x=(edges[1:] + edges[:-1]) / 2, y=100 * height / values.size,
+                       marker_color=color, marker_line_width=0, row=row, col=1,
+                       hovertemplate="%{x:.2f}: %{y:.1f} %<extra></extra>")  # fmt: skip
+        figure.update_xaxes(title_text="pre-activation z", range=both, automargin=True, row=row,
+                            col=1)  # fmt: skip
+        figure.update_yaxes(title_text="share (%)", automargin=True, row=row, col=1)
+    figure.update_layout(template=TEMPLATE, height=520, bargap=0.02, showlegend=False,
+                         title_text="What a layer hands on", margin={"t": 76})  # fmt: skip
+    figure.update_annotations(x=0, xanchor="left", font_size=13)
+    change = np.abs(after - plain).max()
+    reading = (f"The units' means run from {before.mean(axis=0).min():.2f} to "
+               f"{before.mean(axis=0).max():.2f} before and are all {_near(after.mean(axis=0))} "
+               f"after; their deviations {before.std(axis=0).min():.2f} to "
+               f"{before.std(axis=0).max():.2f}, and {after.std(axis=0).min():.2f} to "
+               f"{after.std(axis=0).max():.2f}. What you did to the input is left as a change of "
+               f"at most {change:.1g}.")  # fmt: skip
+    units = np.arange(before.shape[1])
+    return Chart(figure, reading, {
+        "unit": units, "mean_before": before.mean(axis=0), "deviation_before": before.std(axis=0),
+        "mean_after": after.mean(axis=0), "deviation_after": after.std(axis=0)})  # fmt: skip
+
+
+def _near(values: np.ndarray) -> str:
+    return f"{values.mean() + 0.0:.2f}".replace("-0.00", "0.00")
+
+
+def dropout_means(means: np.ndarray, whole: float, rate: float) -> Chart:
+    """How the mean over draws of dropout settles, with and without its scaling up."""
+    scaled = concepts.running_mean(means)
+    draws = np.arange(1, len(means) + 1)
+    traces = [_curve(draws, scaled, "kept ÷ (1 − rate)", TRAIN),
+              _curve(draws, scaled * (1 - rate), "not scaled", VALIDATION, "dash")]  # fmt: skip
+    figure = plot(*traces, title="Scaled up, the mean stays", x="draws of the mask",
+                  y="mean activation", height=340, legend=BELOW)  # fmt: skip
+    figure.add_hline(y=whole, line={"color": GRAY, "dash": "dot", "width": 2})
+    figure.update_yaxes(range=[0, 1.5 * max(whole, scaled.max() / 1.4)])
+    reading = (f"Without dropout the mean is {whole:.4f}; over {len(means)} draws it is "
+               f"{scaled[-1]:.4f} scaled, {scaled[-1] * (1 - rate):.4f} not scaled.")  # fmt: skip
+    return Chart(figure, reading, {"draws": draws, "scaled": scaled,
+                                   "not_scaled": scaled * (1 - rate)})  # fmt: skip
+
+
+def course(history: Course, patience: int) -> Chart:
+    """Training and validation loss by epoch, with the best epoch and where patience ends."""
+    epochs = np.arange(len(history.train_loss))
+    figure = plot(_curve(epochs, history.train_loss, "training", TRAIN),
+                  _curve(epochs, history.validation_loss, "validation", VALIDATION),
+                  title="First it learns, then by heart", x="epoch",
+                  y="loss (nats)", height=400, legend=BELOW)  # fmt: skip
+    best, stop = history.best, history.stops(patience)
+    _mark(figure, best, f"best: {best}", "left" if best > len(epochs) / 2 else "right")
+    if stop is not None and stop != best:
+        _mark(figure, stop, f"stops: {stop}", "left" if stop > len(epochs) / 2 else "right", 0.86)
+    figure.update_yaxes(rangemode="tozero")
+    return Chart(figure, _course_reading(history), {
+        "epoch": epochs, "train_loss": history.train_loss,
+        "validation_loss": history.validation_loss, "train_accuracy": history.train_accuracy,
+        "validation_accuracy": history.validation_accuracy})  # fmt: skip
+
+
+def _mark(figure: go.Figure, epoch: int, words: str, side: str, height: float = 0.98) -> None:
+    figure.add_vline(x=epoch, line={"color": GRAY, "dash": "dot", "width": 1.5})
+    figure.add_annotation(x=epoch, y=height, yref="paper", text=words, showarrow=False,
+                          xanchor="right" if side == "left" else "left", xshift=-4 if side == "left"
+                          else 4, font={"color": GRAY})  # fmt: skip
+
+
+def _course_reading(history: Course) -> str:
+    best, last = history.best, len(history.train_loss) - 1
+    at, end = history.validation_loss[best], history.validation_loss[-1]
+    if best == last:
+        return (f"The validation loss still falls in the last epoch ({end:.3f} nats): more epochs "
+                "may help.")  # fmt: skip
+    return (f"The validation loss is least after epoch {best} ({at:.3f} nats). By epoch {last} the "
+            f"training loss is down to {history.train_loss[-1]:.3f}, the validation loss up to "
+            f"{end:.3f}: the rest was learned by heart.")  # fmt: skip

@@ -1,0 +1,211 @@
+"""Charts of how good a model is, each with its reading and its numbers: per digit, confusion,
+calibration, and accuracy along a measure of the images."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from mnist_core.analysis import evaluation
+from mnist_core.analysis.evaluation import Binned, PerClass
+from mnist_core.statistics.shapes import MEASURES
+
+from .plotting import TRAIN, VALIDATION, Chart, plot
+
+DIGITS = list(range(evaluation.CLASSES))
+GRAY = "#8A877F"
+MOST_NAMED = 16  # bars that have room for a name
+# Nothing at zero: whatever paper is behind shows through, light or dark.
+AROUND_ZERO = [[0, VALIDATION], [0.5, "rgba(138,135,127,0.06)"], [1, TRAIN]]
+
+
+def per_class(scores: PerClass) -> Chart:
+    """Precision, recall and F1 of each digit."""
+    series = {"precision": scores.precision, "recall": scores.recall, "F1": scores.f1}
+    marks = zip(series.items(), (TRAIN, VALIDATION, GRAY), ("circle", "diamond", "line-ew-open"),
+                strict=True)  # fmt: skip
+    traces = [
+        go.Scatter(x=DIGITS, y=100 * values, name=name, mode="markers",
+                   marker={"size": 11, "color": color, "symbol": symbol, "line": {"width": 2}},
+                   hovertemplate=f"{name} of %{{x}}: %{{y:.2f}} %<extra></extra>")
+        for (name, values), color, symbol in marks
+    ]  # fmt: skip
+    for trace in traces[:2]:
+        trace.marker.line.width = 0
+    figure = plot(*traces, title=_per_class_title(scores), x="digit", y="share (%)",
+                  xaxis_dtick=1, legend={"y": -0.2, "yanchor": "top"})  # fmt: skip
+    return Chart(figure, _per_class_reading(scores),
+                 {"digit": DIGITS, **series, "images": scores.support})  # fmt: skip
+
+
+def _per_class_title(scores: PerClass) -> str:
+    if np.isnan(scores.f1).all():
+        return "Precision, recall and F1"
+    return f"The {np.nanargmax(scores.f1)} is read best, the {np.nanargmin(scores.f1)} worst"
+
+
+def _per_class_reading(scores: PerClass) -> str:
+    if np.isnan(scores.f1).all():
+        return "No digit occurs."
+    best, worst = int(np.nanargmax(scores.f1)), int(np.nanargmin(scores.f1))
+    reading = (f"By F1 the {best} is read best ({scores.f1[best]:.2%}) and the {worst} worst "
+               f"({scores.f1[worst]:.2%})")  # fmt: skip
+    precision, recall = scores.precision[worst], scores.recall[worst]
+    if np.isnan(precision) or np.isnan(recall):
+        return f"{reading}."
+    how = "more often missed" if recall < precision else "more often seen where it is not"
+    return f"{reading}, which is {how}." if recall != precision else f"{reading}."
+
+
+# ----------------------------------------------------------------------- confusion
+
+
+def confusion_numbers(counts: np.ndarray) -> dict[str, np.ndarray]:
+    """A confusion matrix, int (10, 10), as columns: one line for each pair of digits."""
+    true, said = np.indices(counts.shape).reshape(2, -1)
+    return {"true": true, "predicted": said, "images": counts.ravel(),
+            "share of the true digit": evaluation.rates(counts).ravel()}  # fmt: skip
+
+
+def confusion_reading(counts: np.ndarray) -> str:
+    """One sentence on which mistakes of a confusion matrix are the commonest."""
+    wrong = counts - np.diag(np.diag(counts))
+    if not wrong.any():
+        return "No image was misread."
+    true, said = divmod(int(wrong.argmax()), len(counts))
+    pair = wrong + wrong.T
+    a, b = divmod(int(pair.argmax()), len(counts))
+    return (f"The commonest mistake is a {true} read as a {said} ({_times(wrong[true, said])}); "
+            f"{a} and {b} are taken for each other {_times(pair[a, b])}, of {wrong.sum():,} "
+            "mistakes in all.")  # fmt: skip
+
+
+def _times(n: int) -> str:
+    return "once" if n == 1 else "twice" if n == 2 else f"{n:,} times"
+
+
+# ------------------------------------------------------------ calibration and trends
+
+
+def calibration(curve: Binned) -> Chart:
+    """Accuracy against confidence, with the diagonal on which both are equal."""
+    even = go.Scatter(x=[0, 100], y=[0, 100], mode="lines", name="as sure as right",
+                      line={"color": GRAY, "dash": "dot", "width": 1.5},
+                      hoverinfo="skip")  # fmt: skip
+    full = curve.count > 0
+    points = _points(curve, 100 * curve.mean, "confidence %{x:.1f} %", "images of a bin")
+    figure = plot(even, points, title="Below the dotted line it is surer than it is right",
+                  x="confidence (%)", y="accuracy (%)", height=380,
+                  legend={"y": -0.2, "yanchor": "top"})  # fmt: skip
+    figure.update_xaxes(range=[0, 103])
+    figure.update_yaxes(range=[0, 103])
+    low, high = curve.edges[:-1][full], curve.edges[1:][full]
+    return Chart(figure, _calibration_reading(curve),
+                 {"from": low, "to": high, **_numbers(curve, "confidence")})  # fmt: skip
+
+
+def _calibration_reading(curve: Binned) -> str:
+    error = evaluation.calibration_error(curve)
+    sure = np.nansum(curve.count * curve.mean) / curve.count.sum()
+    right = np.nansum(curve.count * curve.accuracy) / curve.count.sum()
+    lean = "surer than it is right" if sure > right else "less sure than it is right"
+    return (f"Expected calibration error {100 * error:.2f} % ({len(curve.count)} bins): on average "
+            f"the model is {lean}, {sure:.2%} against {right:.2%}.")  # fmt: skip
+
+
+def trend(measure: str, binned: Binned, overall: float) -> Chart:
+    """Accuracy along one of `shapes.MEASURES`, in bins of equally many images, beside the accuracy
+    of all."""
+    about = MEASURES[measure]
+    unit = f" ({about.unit})" if about.unit else ""
+    points = _points(binned, binned.mean, f"{about.title.lower()} %{{x:.1f}}", "an eighth or so")
+    points.update(mode="lines+markers", line={"color": TRAIN, "width": 1.5}, showlegend=False)
+    figure = plot(points, title=f"Accuracy against {about.title.lower()}",
+                  x=about.title.lower() + unit, y="accuracy (%)", height=290)  # fmt: skip
+    figure.add_hline(y=100 * overall, line={"color": GRAY, "dash": "dot", "width": 1.5})
+    low, high = binned.edges[:-1], binned.edges[1:]
+    full = binned.count > 0
+    return Chart(figure, _trend_reading(about.title, binned, overall),
+                 {"from": low[full], "to": high[full], **_numbers(binned, measure)})  # fmt: skip
+
+
+def _trend_reading(title: str, binned: Binned, overall: float) -> str:
+    worst = int(np.nanargmin(binned.accuracy))
+    low, high = binned.edges[worst], binned.edges[worst + 1]
+    where = f"{title} {low:.1f} to {high:.1f} is read worst ({binned.accuracy[worst]:.2%})"
+    if binned.high[worst] < overall:
+        return f"{where}; its whole interval lies below the {overall:.2%} of all images."
+    return f"{where}, which may be chance: {overall:.2%} of all images lies within its interval."
+
+
+def _points(binned: Binned, x: np.ndarray, what: str, name: str) -> go.Scatter:
+    full = binned.count > 0
+    y = 100 * binned.accuracy[full]
+    return go.Scatter(
+        x=x[full], y=y, mode="markers", name=name, marker={"size": 8, "color": TRAIN},
+        error_y={"type": "data", "symmetric": False, "array": 100 * binned.high[full] - y,
+                 "arrayminus": y - 100 * binned.low[full], "thickness": 1.2, "width": 3},
+        customdata=np.column_stack([100 * binned.low[full], 100 * binned.high[full],
+                                    binned.count[full]]),
+        hovertemplate=what + ": %{y:.1f} % right<br>95 % interval %{customdata[0]:.1f} to "
+        "%{customdata[1]:.1f} %<br>%{customdata[2]:,} images<extra></extra>",
+    )  # fmt: skip
+
+
+def _numbers(binned: Binned, name: str) -> dict[str, np.ndarray]:
+    full = binned.count > 0
+    columns = {f"mean {name}": binned.mean, "images": binned.count, "accuracy": binned.accuracy,
+               "low": binned.low, "high": binned.high}  # fmt: skip
+    return {key: column[full] for key, column in columns.items()}
+
+
+# ------------------------------------------------------------------ inside the model
+
+
+def saliency(values: np.ndarray, title: str, reading: str) -> Chart:
+    """A number of logits at each of the 28×28 pixels, coloured around zero."""
+    most = float(np.abs(values).max()) or 1.0
+    heat = go.Heatmap(z=values, colorscale=AROUND_ZERO, zmin=-most, zmax=most,
+                      colorbar={"thickness": 10, "title": {"text": "logits"}, "len": 0.9},
+                      hovertemplate="row %{y}, column %{x}: %{z:.3f}<extra></extra>")  # fmt: skip
+    figure = plot(heat, title=title, x="column", y="row", height=400)
+    figure.update_yaxes(autorange="reversed", scaleanchor="x", constrain="domain", showgrid=False)
+    figure.update_xaxes(constrain="domain", showgrid=False)
+    row, column = np.indices(values.shape).reshape(2, -1)
+    return Chart(figure, reading, {"row": row, "column": column, "value": values.ravel()})
+
+
+def activations(values: np.ndarray, name: str) -> Chart:
+    """The outputs (units,) of one dense layer as bars, the largest first."""
+    order = np.argsort(-values, kind="stable")
+    few = len(order) <= MOST_NAMED
+    x = [f"unit {unit}" for unit in order] if few else np.arange(len(order))
+    bars = go.Bar(x=x, y=values[order], customdata=order, marker_line_width=0,
+                  marker_color=TRAIN,
+                  hovertemplate="unit %{customdata}: %{y:.3f}<extra></extra>")  # fmt: skip
+    silent = int((values == 0).sum())
+    figure = plot(bars, title=f"{name}: {len(values)} units, the most active first",
+                  x="" if few else "units in order", y="activation", height=250,
+                  bargap=0.25 if few else 0)  # fmt: skip
+    reading = (f"Unit {order[0]} is the most active ({values[order[0]]:.2f}); {silent} of "
+               f"{len(values)} are silent.")  # fmt: skip
+    return Chart(figure, reading, {"unit": order, "activation": values[order]})
+
+
+def film(steps: np.ndarray, accuracy: np.ndarray, at: int, images: int) -> Chart:
+    """Test accuracy (0…1) after each of `steps` batches, the moment `at` marked; measured on so
+    many images."""
+    shown = np.maximum(steps, 0.5)  # a logarithm has no place for the start
+    line = go.Scatter(x=shown, y=100 * accuracy, mode="lines+markers", line_color=TRAIN,
+                      customdata=steps, showlegend=False,
+                      hovertemplate="after %{customdata:,} batches: %{y:.1f} %<extra></extra>")
+    here = go.Scatter(x=shown[at : at + 1], y=100 * accuracy[at : at + 1], mode="markers",
+                      marker={"size": 14, "color": VALIDATION}, showlegend=False,
+                      hoverinfo="skip")  # fmt: skip
+    figure = plot(line, here, title="How it learned to read", x="batches (log scale)",
+                  y="test accuracy (%)", xaxis_type="log", yaxis_range=[0, 102])  # fmt: skip
+    early = int(np.argmax(accuracy >= 0.9 * accuracy[-1]))
+    reading = (f"After {steps[at]:,} batches it reads {accuracy[at]:.1%} of {images:,} test "
+               f"images. Nine tenths of its final {accuracy[-1]:.1%} are reached after "
+               f"{steps[early]:,} of {steps[-1]:,} batches.")  # fmt: skip
+    return Chart(figure, reading, {"batches": steps, "test_accuracy": accuracy})

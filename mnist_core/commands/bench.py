@@ -1,0 +1,70 @@
+"""bench: the engine beside plain Keras, and the app, in one run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from .console import Parser, json_option, say, table
+
+ABOUT = "Measure the engine side by side with plain Keras, and the app."
+
+
+def options(parser: Parser) -> None:
+    """What may be given."""
+    parser.add_argument("--plot", type=Path, metavar="FILE",
+                        help="write a .png picture of what an epoch costs; needs Chromium")
+    json_option(parser)
+
+
+def run(given: argparse.Namespace) -> None:
+    from mnist_core.charts import plotting
+    from mnist_core.tools import bench, bench_app
+
+    result = bench.run(say) | {"costs": bench.costs(say)}
+    try:
+        result["app"] = bench_app.run(say)
+        if given.plot:
+            bench_app.picture(plotting.epoch_costs(result["costs"]), given.plot)
+    except RuntimeError as error:
+        result["app"] = None
+        say(f"The app itself is not timed. {error}")
+    print(f"{result['cpu']}, {result['cores']} cores, peak {result['peak_gflops']:.0f} GFLOP/s; "
+          f"milliseconds a step, median of {result['repeats']}")
+    columns = {"engine": "engine_ms", "fit": "fit_ms", "tuned fit": "tuned_fit_ms",
+               "limit": "limit_ms", "fit/engine": "fit_over_engine",
+               "tuned/engine": "tuned_fit_over_engine", "engine/limit": "engine_over_limit"}
+    rows = [[row["name"], *(f"{row[key]:.2f}" for key in columns.values())]
+            for row in result["networks"]]
+    table([("network", *columns), *rows], left=1)
+    _print_costs(result["costs"])
+    for words, value in (result["app"] or {}).items():
+        print(f"{words.replace('_', ' '):<26}{value:.3f}")
+    result["estimates"] = _estimates()
+    if given.json:
+        print(json.dumps(result))
+
+
+def _print_costs(rows: list[dict]) -> None:
+    print("\nseconds an epoch of 60,000 images, 784-256-256-10 at batch 128 unless it grows")
+    for grows in dict.fromkeys(row["grows"] for row in rows):
+        own = [row for row in rows if row["grows"] == grows]
+        table([(grows, *(f"{row['value']}" for row in own)),
+                ("seconds", *(f"{row['seconds']:.2f}" for row in own))], left=1)  # fmt: skip
+    print()
+
+
+def _estimates() -> list[dict[str, Any]]:
+    from mnist_core.tools import bench_estimates
+
+    found = bench_estimates.run(say)
+    print("\nwhat was estimated beforehand: seconds an epoch of 48,000 images and MB at most")
+    rows = [(row["name"], f"{row['predicted_seconds']:.2f}", f"{row['measured_seconds']:.2f}",
+             f"{row['seconds_error']:+.0%}", f"{row['predicted_bytes'] / 1e6:.0f}",
+             f"{row['measured_bytes'] / 1e6:.0f}", f"{row['bytes_error']:+.0%}")
+            for row in found]  # fmt: skip
+    table([("network", "predicted s", "measured s", "error", "predicted MB", "measured MB",
+             "error"), *rows], left=1)
+    return found

@@ -1,0 +1,9 @@
+"""What can be taken away: scripts, notebooks, logs, sheets of charts, a report.
+
+Each is made from a run's records, as text or bytes, when it is asked for; nothing is written to
+disk. May import everything below it.
+"""
+
+from .keras_script import keras_code
+
+__all__ = ["keras_code"]

@@ -1,0 +1,222 @@
+"""The Dask side of the service: a scheduler, a worker process, and the calls between them.
+
+Only the service's own thread imports this file: Dask takes half a second to import, and the first
+page must not wait for it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import CancelledError
+from pathlib import Path
+from typing import Any
+
+import dask.config
+import numpy as np
+from distributed import Client, Future, KilledWorker, LocalCluster
+
+from mnist_core.data.dataset import Mnist
+from mnist_core.design.spec import RunSpec
+from mnist_core.runs.records import Run
+from mnist_core.training import events
+from mnist_core.training.events import ClusterLost, WorkerDied
+
+from . import worker
+
+ROOT = Path(__file__).resolve().parents[2]
+
+START_SECONDS = 180.0  # that an embedded worker may take to appear
+RELEASE_SECONDS = 5.0  # that the scheduler may take to let a fetched result go
+
+_CONFIG = {
+    # A run whose worker died is reported, never silently trained again from the start.
+    "distributed.scheduler.allowed-failures": 0,
+    "distributed.admin.low-level-log-length": 200,
+    "distributed.comm.timeouts.connect": "10s",
+    # A checkpoint to go on from travels with its task.
+    "distributed.admin.large-graph-warning-threshold": "1GB",
+}
+
+
+class Cluster:
+    """A Dask cluster that trains: the one at `address`, or one embedded in this process."""
+
+    def __init__(self, address: str | None, folder: Path) -> None:
+        """`folder` is where an embedded worker may write. Raises OSError or TimeoutError."""
+        dask.config.set(_CONFIG)
+        self._scheduler = self._process = self._client = None
+        self._folder = folder
+        try:
+            if address is None:
+                self._scheduler = LocalCluster(
+                    n_workers=0, processes=False, protocol="tcp://", host="127.0.0.1",
+                    dashboard_address="127.0.0.1:0", scheduler_kwargs={"dashboard": False},
+                )  # fmt: skip
+                self.mend()
+            self._client = Client(address or self._scheduler, set_as_default=False)
+            # What _CONFIG says of an embedded scheduler, for one that somebody else has started.
+            self._client.run_on_scheduler(
+                lambda dask_scheduler: setattr(dask_scheduler, "allowed_failures", 0)
+            )
+            self._identity = self._client.scheduler_info()["id"]
+        except BaseException:
+            self.close()
+            raise
+
+    def listen(self, heard: Callable[[dict], None], source: str) -> None:
+        """Have `heard` called, in Dask's thread, with every message of a worker, and each worker
+        warmed up on the data of `source`. Returns when an embedded worker is there."""
+        self._client.subscribe_topic(worker.TOPIC, lambda message: heard(message[1]))
+        self._client.register_plugin(worker.WarmUp(source))
+        if self._process:
+            self._wait_for_worker()
+
+    def _wait_for_worker(self) -> None:
+        """On a busy host the nanny may give up at first."""
+        deadline = time.monotonic() + START_SECONDS
+        while not self._client.scheduler_info(n_workers=1)["workers"]:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the training process did not start in {START_SECONDS:.0f} s; "
+                                   f"{self._folder / 'worker.log'} says why.")  # fmt: skip
+            self.mend()
+            time.sleep(0.1)
+
+    def connected(self) -> bool:
+        """Whether the scheduler that this was made with still answers. One that was started anew at
+        its address knows nothing of us."""
+        if self._client.status != "running":  # then to ask would wait for an answer
+            return False
+        return self._client.scheduler_info(n_workers=1)["id"] == self._identity
+
+    def mend(self) -> None:
+        """Start the embedded worker, if it is not there. One that dies its nanny starts anew; this
+        is for the nanny's own end."""
+        if self._scheduler and (self._process is None or self._process.poll() is not None):
+            self._process = _start_worker(self._scheduler.scheduler_address, self._folder)
+
+    def train(
+        self, run: Run, data: worker.Data, resume: events.Checkpoint | None, told: Sequence[tuple],
+        ended: Callable[[Future], None],
+    ) -> Future:  # fmt: skip
+        """Start a run; `ended` is called, in Dask's thread, when there is a `result`."""
+        arguments = run.id, run.spec.to_query(), data, resume, tuple(told)
+        return self._submit(worker.train, arguments, f"train-{run.id}", ended)
+
+    def evaluate(
+        self, spec: RunSpec, weights: Mapping[str, np.ndarray], data: worker.Data, step: int,
+        ended: Callable[[Future], None],
+    ) -> Future:  # fmt: skip
+        """Have a model answer the test images; `ended` as for `train`."""
+        return self._submit(worker.evaluate, (spec.to_query(), weights, data, step),
+                            "evaluate", ended)  # fmt: skip
+
+    def call(
+        self, name: str, arguments: Mapping[str, Any], ended: Callable[[Future], None]
+    ) -> Future:
+        """Have a worker do a small job of `calls.CALLS`; `ended` as for `train`."""
+        return self._submit(worker.call, (name, dict(arguments)), "call", ended)
+
+    def convert(
+        self, spec: RunSpec, weights: Mapping[str, np.ndarray], name: str,
+        ended: Callable[[Future], None],
+    ) -> Future:  # fmt: skip
+        """Have one of `artifacts.MODEL_FILES` made of a model; `ended` as for `train`."""
+        return self._submit(worker.convert, (spec.to_query(), weights, name), "convert", ended)
+
+    def _submit(
+        self, function: Callable, arguments: tuple, name: str, ended: Callable[[Future], None]
+    ) -> Future:
+        future = self._client.submit(
+            function, *arguments, key=f"{name}-{time.time_ns()}",
+            resources={"train": 1}, retries=0, pure=False,
+        )  # fmt: skip
+        future.add_done_callback(ended)
+        return future
+
+    def calibrate(self, source: str) -> None:
+        """Have a worker measure its machine, on the data of `source`, when it has nothing to do."""
+        self._measuring = self._client.submit(
+            worker.calibrate, source, key=f"calibrate-{time.time_ns()}", retries=0, pure=False
+        )  # kept: Dask drops a task that nobody holds
+
+    def result(self, future: Future) -> worker.Done:
+        """How a job ended; can be asked once. Raises WorkerDied, ClusterLost, or what the job
+        raised."""
+        try:
+            return future.result(timeout=30)
+        except KilledWorker as error:
+            raise WorkerDied from error
+        except CancelledError as error:
+            raise ClusterLost from error
+        finally:
+            future.release()
+
+    def ship(self, address: str, digest: str, data: Mnist) -> None:
+        """Send a worker data that its machine does not have."""
+        self._client.run(worker.receive, digest, data, workers=[address])
+
+    def replace(self, address: str) -> None:
+        """End a worker process between two jobs and start a fresh one in its place."""
+        deadline = time.monotonic() + RELEASE_SECONDS
+        # A result that the worker still holds would be lost, and so computed again.
+        while any(self._client.has_what([address]).values()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self._client.restart_workers([address], timeout=60)
+
+    def tell(self, run: str, command: str, value: Any = None) -> bool:
+        """Pass a command of `control.COMMANDS` to whichever worker trains the run; False if none
+        does yet."""
+        return any(self._client.run(worker.tell, run, command, value).values())
+
+    def newest_checkpoint(self, run: str) -> events.Checkpoint | None:
+        """The latest checkpoint of a run that is training."""
+        found = self._client.run(worker.newest_checkpoint, run).values()
+        return next(filter(None, found), None)
+
+    def slots(self) -> int:
+        """How many jobs can be worked on at once."""
+        workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
+        found = int(sum(w.get("resources", {}).get("train", 0) for w in workers))
+        # An embedded worker that is being restarted still counts: its slot will be back.
+        return max(1, found) if self._process else found
+
+    def close(self) -> None:
+        """End the worker process and the scheduler, if they were embedded, and the connection."""
+        if self._process:
+            _end(self._process)
+        for opened in (self._client, self._scheduler):
+            if opened:
+                opened.close(timeout=5)
+
+
+def _start_worker(address: str, folder: Path) -> subprocess.Popen:
+    """A nanny and its worker, as a command of their own: multiprocessing would run the Streamlit
+    script again in the child. Both end by themselves when the scheduler is gone."""
+    command = [
+        sys.executable, "-m", "distributed.cli.dask_worker", address,
+        "--nthreads", "3", "--resources", "train=1", "--death-timeout", "15",
+        "--memory-limit", "0", "--host", "127.0.0.1",
+        "--no-dashboard", "--dashboard-address", "127.0.0.1:0",  # else it serves HTTP to everybody
+        "--local-directory", str(folder / "dask"),
+    ]  # fmt: skip
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "2", "TF_CPP_MIN_LOG_LEVEL": "2",
+        # Dask's profiler looks into every thread a hundred times a second: a seventh of the time.
+        "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
+    }  # fmt: skip
+    with open(folder / "worker.log", "wb") as log:
+        return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL,
+                                stdout=log, stderr=log)
+
+
+def _end(process: subprocess.Popen) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()

@@ -1,0 +1,211 @@
+"""Jobs on the Dask cluster: submit, watch, control.
+
+The web process holds the scheduler and the queue; TensorFlow lives in a worker process of its own.
+With MNIST_LAB_SCHEDULER set, the same jobs go to that cluster instead. One thread, the
+dispatcher's, does all the talking and all the writing, so records never race: pages only read them.
+"""
+
+from __future__ import annotations
+
+import atexit
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+
+from mnist_core.data import dataset
+from mnist_core.design.spec import RunSpec
+from mnist_core.runs import models
+from mnist_core.runs.artifacts import DEFAULT
+from mnist_core.runs.records import IMPORTED, Run
+from mnist_core.training import control, estimate, events
+from mnist_core.training.events import Checkpoint
+
+from .dispatcher import WATCHED_SECONDS, Dispatcher
+from .remote_calls import Call
+from .requests import Asked
+
+WAITING_EACH = 3  # runs that one visitor may have in the queue, beside the one that trains
+
+
+class Service(Dispatcher):
+    """The one gate to training: what pages call. Every method returns at once and raises
+    ValueError, one sentence, for what cannot be; StoreError is such a ValueError."""
+
+    def start(self) -> Service:
+        """Begin in the background: the page that asks first does not wait."""
+        self.runs.interrupt()
+        atexit.register(self.close)
+        self._thread.start()
+        return self
+
+    def submit(
+        self, spec: RunSpec, owner: str, data: str, source: str,
+        predicted: estimate.Estimate | None = None, part_of: str = "",
+        initial: Mapping[str, np.ndarray] | None = None,
+    ) -> Run:  # fmt: skip
+        """Queue a run on the data that `dataset.load(source)` gives; `data` is that data's name.
+        What was `predicted` for it is kept with its record. Runs that are `part_of` a group may
+        train at once, as far as there are workers; `initial` are weights to begin with.
+
+        Raises SpecError for a design that cannot be trained, ValueError if the owner has as many
+        waiting as one may, or one training that nobody watches, or if the disk is full.
+        """
+        self._admit(owner, part_of)
+        try:
+            run = self.runs.create(spec, owner, data, source, part_of, initial)
+        except OSError as error:
+            raise ValueError(f"The initial weights could not be saved ({error.strerror or error}): "
+                             "make room on the server's disk.") from error  # fmt: skip
+        if predicted:
+            self.runs.append(run.id, [events.Predicted(**asdict(predicted))])
+        if self.state == "failed":
+            self.runs.end(run.id, "failed", self.message)
+        self._inbox.put(self._dispatch)
+        return run
+
+    def _admit(self, owner: str, part_of: str = "") -> None:
+        mine = [run for run in self.runs.active() if run.owner == owner]
+        waiting = sum(run.status == "queued" and not run.part_of for run in mine)
+        if waiting >= WAITING_EACH and not part_of:
+            raise ValueError(
+                f"You have {WAITING_EACH} runs waiting already: stop one, or let one finish first."
+            )
+        for run in mine:
+            unseen = time.time() - max(self._seen.get(run.id, 0.0), run.started or run.created)
+            if run.status == "running" and unseen > WATCHED_SECONDS:
+                raise ValueError(
+                    f"Your run {run.name} is still training, and nobody has looked at it for "
+                    f"{unseen / 60:.0f} minutes: look at it, stop it, or let it end first."
+                )
+
+    def watched(self, run: str) -> None:
+        """Say that somebody looks at a run: its page calls this as long as it is open."""
+        self._seen[run] = time.time()
+
+    def go_on(self, run: str, epochs: int = 0) -> Run:
+        """Take an ended run up at its last checkpoint, with `epochs` more than its design had.
+
+        Raises SpecError for more epochs than a host takes, ValueError if there is nothing to go on
+        from, nothing left to do, no training at all, or as `submit` does.
+        """
+        record = self._record_of(run)
+        if self.state == "failed":
+            raise ValueError(self.message)
+        if record.active:
+            raise ValueError("This run is not over yet: wait for its end, or stop it first.")
+        spec = replace(record.spec, epochs=record.spec.epochs + epochs)
+        if not self.runs.has_weights(run):
+            raise ValueError("This run has no checkpoint to go on from: train its design anew.")
+        if record.status in ("finished", IMPORTED) and not epochs:
+            raise ValueError("This run has finished: say how many epochs more it should train.")
+        self._admit(record.owner)
+        record = self.runs.reopen(run, spec)
+        self._inbox.put(self._dispatch)
+        return record
+
+    def _record_of(self, run: str) -> Run:
+        record = self.runs.get(run)
+        if record is None:
+            raise ValueError("There is no such run: choose one from the list of runs.")
+        return record
+
+    def tell(self, run: str, command: str, value: float | None = None) -> None:
+        """Pause, resume, step, slow or learning_rate. A queued run obeys as soon as it begins, one
+        that has just ended not at all. Raises ValueError for what no training can be told."""
+        control.check(command, value)
+        self._inbox.put(lambda: self._tell(run, command, value))
+
+    def stop(self, run: str) -> None:
+        """End a run: at once if it is queued, after its current chunk if it is running."""
+        if not self.runs.cancel(run):
+            self._inbox.put(lambda: self._tell(run, "stop"))
+
+    def ahead(self, run: str) -> int:
+        """How many runs, training or waiting, will be done before this queued one begins."""
+        ids = [other.id for other in self.runs.line()]  # one look: the line moves meanwhile
+        return ids.index(run) if run in ids else 0
+
+    def evaluate(self, run: str, data: str = "", source: str = "") -> Asked:
+        """Have a worker answer all test images with an ended run's weights, once for each state of
+        a run; it goes before runs that wait. How far it is, `evaluation` says, and then
+        `runs.evaluation(run)` has it.
+
+        DEFAULT stands for the model that comes with the project; for it, `data` and `source` name
+        the data as for `submit`, and `runs.evaluation(DEFAULT, data)` has the answers.
+        """
+        if run != DEFAULT:
+            data, source = "", self._ended(run).source
+        elif not data or not source:
+            raise ValueError("The default model is evaluated on data: say on which.")
+        return self._ask_for(run, data, source)
+
+    def _ended(self, run: str) -> Run:
+        record = self._record_of(run)
+        if record.active:
+            raise ValueError("This run is not over yet: wait for its end, or stop it first.")
+        if not self.runs.has_weights(run):
+            raise ValueError("This run has no weights to evaluate: train its design anew.")
+        return record
+
+    def _ask_for(self, *what: str) -> Asked:
+        if self.state == "failed":
+            raise ValueError(self.message)
+        asked = self._evaluations.ask(*what)
+        self._inbox.put(self._dispatch)
+        return asked
+
+    def evaluation(self, run: str, data: str = "") -> Asked | None:
+        """How far an evaluation is: "queued", "running", "done", or "failed" with a message; None
+        if nobody has asked for it. `data` is for DEFAULT alone."""
+        return self._evaluations.look(run, data if run == DEFAULT else "")
+
+    def call(self, name: str, **arguments: Any) -> Call:
+        """Have a worker do a small job of `calls.CALLS`, before runs that wait."""
+        if self.state == "failed":
+            raise ValueError(self.message)
+        asked = self._calls.ask(name, arguments)
+        self._inbox.put(self._dispatch)
+        return asked
+
+    @property
+    def closed(self) -> bool:
+        """Whether no more trainings will be taken."""
+        return self._closing.is_set()
+
+    def convert(self, run: str, file: str) -> Asked:
+        """Have a worker make one of MODEL_FILES of an ended run, as `evaluate` does; then
+        `runs.model_file(run, file)` has it."""
+        return self._ask_for(run, "", self._ended(run).source, file)
+
+    def conversion(self, run: str, file: str) -> Asked | None:
+        """How far a model file is, as `evaluation` says it."""
+        return self._evaluations.look(run, "", file)
+
+    def adopt(self, model: models.Model, owner: str, data: str, source: str) -> Run:
+        """Make an ended run of an imported model, and have it measured on the test images of these
+        data, named as for `submit`. Its file's own figures are not taken over.
+
+        It counts as trained for its design's epochs on these data, so that it can be trained
+        further. Raises ValueError if it cannot be kept.
+        """
+        images = len(dataset.load(source).train.labels)
+        steps = estimate.Sizes.of(model.spec, images, 0).train // model.spec.batch_size
+        checkpoint = Checkpoint(steps * model.spec.epochs, model.network.weights(), {})
+        try:
+            run = self.runs.adopt(model.spec, owner, data, source, checkpoint, "")
+        except OSError as error:
+            why = error.strerror or error
+            raise ValueError(f"The model could not be kept ({why}): try again later.") from error
+        if self.state != "failed":
+            self.evaluate(run.id)
+        return run
+
+    def close(self) -> None:
+        """End everything that `start` started. Safe to call twice."""
+        atexit.unregister(self.close)
+        self._closing.set()
+        self._inbox.put(None)
+        self._thread.join(timeout=15)

@@ -1,0 +1,273 @@
+"""One training run: its chunks of steps, its epochs, what it is told, and what it says.
+
+The arithmetic is a Program's, the engine's or that of `numpy_training`; here is only what happens
+around it, in plain Python, so that it can be read without knowing TensorFlow.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mnist_core.design import schedules
+from mnist_core.design.spec import RunSpec
+
+from . import events, snapshots
+from .control import Control
+
+CHUNK_SECONDS = 0.08  # so a stop is obeyed within a tenth of a second
+FIRST_CHUNK = 4  # how fast a network is shows in a few steps: chunks start short and double
+POINTS = 200  # a curve has at least about this many, where that is several of a chunk
+CHECKPOINT_SECONDS = 1.0
+PAUSE_SECONDS = 600.0  # a paused run holds the training slot that others wait for
+
+
+class Arrays(NamedTuple):
+    """Images (n, 28, 28) uint8 and labels (n,), arrays or tensors: where the arithmetic is."""
+
+    images: Any
+    labels: Any
+
+    def part(self, first: int, last: int) -> Arrays:
+        return Arrays(self.images[first:last], self.labels[first:last])
+
+    def __len__(self) -> int:
+        return self.images.shape[0]
+
+
+class Parts(NamedTuple):
+    """The three sets of a run. Validation is the test set itself if the spec says so."""
+
+    train: Arrays
+    validation: Arrays
+    test: Arrays
+
+
+def parts(train: Arrays, test: Arrays, validation: str, share: float) -> Parts:
+    """The sets of a run by the spec's `validation` and `validation_share`."""
+    if validation == "test":
+        return Parts(train, test, test)
+    first = int(len(train) * (1 - share))  # the last images are kept, as validation_split does
+    return Parts(train.part(0, first), train.part(first, len(train)), test)
+
+
+def batches(n: int, size: int, seed: int, epoch: int) -> np.ndarray:
+    """The indices of an epoch's batches, int32 (n // size, size): a permutation of the n images,
+    from the seed and the epoch alone, so that a resumed run sees the same ones."""
+    order = np.random.default_rng((seed, epoch)).permutation(n).astype(np.int32)
+    return order[: n // size * size].reshape(-1, size)
+
+
+class Pace:
+    """How many steps the next chunk takes: few at first, then as many as CHUNK_SECONDS allow. Each
+    call of a compiled loop costs what some ten steps of a small network do."""
+
+    def __init__(self) -> None:
+        self.steps = FIRST_CHUNK
+
+    def after(self, steps: int, seconds: float) -> None:
+        """Learn from a chunk of `steps` that took `seconds`."""
+        by_time = int(steps * CHUNK_SECONDS / max(seconds, 1e-6))
+        self.steps = max(1, min(2 * self.steps, by_time))
+
+
+class Run:
+    """Where a training is. `program` makes the Program of a RunSpec that computes its steps."""
+
+    def __init__(
+        self,
+        spec: RunSpec,
+        parts: Any,
+        program: Callable[[RunSpec], Any],
+        control: Control,
+        resume: events.Checkpoint | None,
+    ) -> None:
+        self.spec, self.parts, self.control, self.resume = spec, parts, control, resume
+        self._make = program
+        self.steps_per_epoch = len(parts.train) // spec.batch_size
+        self.total = self.steps_per_epoch * spec.epochs
+        self.step = resume.step if resume else 0
+        self.seconds = resume.seconds if resume else 0.0
+        given = resume.learning_rate if resume else None
+        self.rate = spec.learning_rate if given is None else given
+        self.best = resume.best if resume else None
+        self.paused = False
+        self.saved = time.perf_counter()
+        total = snapshots.marks(self.total, spec.parameters)
+        self.finest = max(FIRST_CHUNK, self.total // POINTS)  # steps of a point, at most
+        self.marks = [mark for mark in total if mark >= self.step]
+        self.taken: list[snapshots.Snapshot] = []
+        self.patient_from = 0  # the epoch after which patience began to count
+        self.early, self.note = False, ""
+        self.failure: events.Failed | None = None
+
+    def events(self) -> Iterator[events.Event]:
+        """All that happens, ending in Finished, Stopped or Failed."""
+        spec, parts = self.spec, self.parts
+        if not self.steps_per_epoch:
+            yield events.Failed(0, f"A batch of {spec.batch_size:,} does not fit into "
+                                   f"{len(parts.train):,} training images: choose a smaller one.")
+            return
+        yield events.Started(self.steps_per_epoch, spec.epochs, len(parts.train),
+                             len(parts.validation), spec.parameters, self.step)
+        began = time.perf_counter()
+        self.program = self._make(spec)
+        self.program.compile(parts.train)
+        if self.resume:
+            self.program.restore(self.resume)
+        yield events.Compiled(time.perf_counter() - began)
+        self._copy()
+        yield from self._epochs()
+        yield from self._new_rate()
+        yield self.failure or self._end()
+
+    def _epochs(self) -> Iterator[events.Event]:
+        self.pace = Pace()
+        first = self.step // self.steps_per_epoch
+        if self._out_of_patience(first):  # it ended early: trained further, it is patient anew
+            self.patient_from = first
+        for epoch in range(first, self.spec.epochs):
+            yield from self._epoch(epoch)
+            if self.failure or self.control.stopping or self.early:
+                return
+
+    def _end(self) -> events.Event:
+        """The test set, by the weights that the design keeps."""
+        checkpoint = self.checkpoint()
+        self.program.load(checkpoint.answer)
+        loss, accuracy = self.program.evaluate(self.parts.test)
+        if self._diverged(loss, self.step):
+            return self.failure
+        finished = self.step == self.total or self.early
+        kind = events.Finished if finished else events.Stopped
+        keeps = checkpoint.best and checkpoint.best.weights
+        kept = f"The weights of epoch {self.best.epoch} are kept." if keeps else ""
+        note = " ".join(filter(None, (self.note, kept)))
+        return kind(self.step, loss, accuracy, self.seconds, note, checkpoint,
+                    snapshots=self.taken)  # fmt: skip
+
+    def checkpoint(self) -> events.Checkpoint:
+        """A copy of everything that the run needs to go on from here."""
+        return events.Checkpoint(self.step, self.program.weights(), self.program.state(),
+                                 self.seconds, self.rate, self.best)
+
+    def _epoch(self, epoch: int) -> Iterator[events.Event]:
+        """Train to the end of an epoch, or until the control stops it."""
+        rows = self.program.epoch(len(self.parts.train), self.spec.seed, epoch)
+        began, first, position = self.seconds, self.step, self.step % self.steps_per_epoch
+        loss_sum, right = 0.0, 0
+        while position < self.steps_per_epoch:
+            most = yield from self._listen()
+            if self.control.stopping:
+                return
+            steps = min(most or self.pace.steps, self.steps_per_epoch - position)
+            for progress in self._chunk(rows, epoch, position, steps):
+                loss_sum += progress.loss * progress.steps
+                right += progress.accuracy * progress.steps
+                yield progress
+            if self.failure:
+                return
+            position += steps
+            self._copy()
+            self.control.sleep()
+        measured = time.perf_counter()
+        val_loss, val_accuracy = self.program.evaluate(self.parts.validation)
+        measured = time.perf_counter() - measured
+        if self._diverged(val_loss, self.step):  # a step's loss is from before its update
+            return
+        done = self.step - first
+        yield (ended := events.EpochEnded(epoch + 1, self.step, loss_sum / done, right / done,
+                                          val_loss, val_accuracy, self.seconds - began, measured))
+        self._judge(ended)
+        if time.perf_counter() - self.saved > CHECKPOINT_SECONDS:
+            yield events.Checkpointed(self.step, self.checkpoint())
+            self.saved = time.perf_counter()
+
+    def _copy(self) -> None:
+        """Copy the weights, if the step that it is due at is reached."""
+        if self.marks and self.step >= self.marks[0]:
+            self.marks = [mark for mark in self.marks if mark > self.step]
+            self.taken.append(snapshots.take(self.step, self.program.weights()))
+
+    def _listen(self) -> Iterator[events.Event]:
+        """Do what the control says; returns the most steps of the next chunk, None for any."""
+        control = self.control
+        while True:
+            yield from self._new_rate()
+            if control.stopping:
+                return None
+            if control.paused != self.paused:
+                self.paused = control.paused
+                yield events.Marked(self.step, "paused" if self.paused else "resumed")
+            if not self.paused:
+                return 1 if control.delay else None
+            if control.take_step():
+                return 1
+            if not control.wait(PAUSE_SECONDS):
+                self.note = (f"Stopped after a pause of {PAUSE_SECONDS / 60:.0f} minutes, "
+                             "so that other runs get their turn.")  # fmt: skip
+                control.stop()
+
+    def _new_rate(self) -> Iterator[events.Event]:
+        """Take a learning rate that was asked for, be it in the same breath as a stop: the run may
+        go on with it one day."""
+        if (rate := self.control.take_rate()) is not None:
+            self.rate = rate
+            yield events.Marked(self.step, "learning rate", rate)
+
+    def _chunk(
+        self, rows: Any, epoch: int, position: int, steps: int
+    ) -> Iterator[events.Progress]:
+        """Train a chunk, then tell it in as many points as the curve needs of it."""
+        first = epoch * self.steps_per_epoch
+        factors = schedules.factors(self.spec.schedule, first, self.steps_per_epoch, self.total)
+        step, clock, began = self.step, self.seconds, time.perf_counter()
+        losses, right = self.program.run(
+            self.parts.train, rows, self.rate * factors, position, steps
+        )
+        seconds = time.perf_counter() - began
+        self.pace.after(steps, seconds)
+        self.step += steps
+        self.seconds += seconds
+        size = self.spec.batch_size
+        for part in np.array_split(np.arange(steps), -(-steps // self.finest)):
+            bad = part[~np.isfinite(losses[part])]
+            if len(bad) and self._diverged(float(losses[bad[0]]), step + int(bad[0]) + 1):
+                return
+            done = int(part[-1]) + 1
+            yield events.Progress(
+                step + done, len(part), float(losses[part].mean(dtype=float)),
+                int(right[part].sum()) / (len(part) * size), clock + seconds * done / steps,
+                steps * size / seconds,
+            )  # fmt: skip
+
+    def _judge(self, ended: events.EpochEnded) -> None:
+        """Keep the best epoch's weights, and end the run when patience is over."""
+        spec = self.spec
+        measure = "val_loss" if spec.keep == "last" else spec.keep
+        value = getattr(ended, measure)
+        sign = -1 if measure == "val_loss" else 1
+        if self.best is None or sign * value > sign * self.best.value:
+            kept = {} if spec.keep == "last" else self.program.weights()
+            self.best = events.Best(ended.epoch, value, kept)
+        if self._out_of_patience(ended.epoch) and ended.epoch < spec.epochs:
+            self.early = True
+            self.note = (f"Ended early after epoch {ended.epoch}: {measure} has not been better "
+                         f"since epoch {self.best.epoch}.")
+
+    def _out_of_patience(self, epoch: int) -> bool:
+        """Whether `patience` epochs without a better one are over after this one."""
+        if not self.spec.patience or self.best is None:
+            return False
+        return epoch - max(self.best.epoch, self.patient_from) >= self.spec.patience
+
+    def _diverged(self, loss: float, step: int) -> bool:
+        """Whether the run is lost, with the reason left in `failure`."""
+        if not np.isfinite(loss):
+            self.failure = events.Failed(
+                step, f"The loss became {loss} at step {step:,}: "
+                f"a learning rate of {self.rate:g} is too large; lower it.")
+        return self.failure is not None

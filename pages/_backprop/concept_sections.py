@@ -1,0 +1,29 @@
+"""A section of the Backprop page: Concepts, one idea at a time, each with something to touch."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages._backprop import concept_descent, concept_layers, concept_numbers
+from pages._shell import navigation
+
+CONCEPTS = {
+    "Tensors": concept_numbers.tensors,
+    "Activations": concept_numbers.activations,
+    "Softmax": concept_numbers.softmax,
+    "Cross-entropy": concept_numbers.cross_entropy,
+    "Labels": concept_numbers.labels,
+    "Batches": concept_descent.batches,
+    "Learning rate": concept_descent.learning_rate,
+    "Optimizers": concept_descent.optimizers,
+    "Batch norm": concept_layers.batch_norm,
+    "Dropout": concept_layers.dropout,
+    "Overfitting": concept_layers.overfit,
+}
+
+
+def section() -> None:
+    """Draw the section: the picker, and the concept that it names."""
+    chosen = navigation.choose("concept", list(CONCEPTS), "Concept")
+    st.fragment(CONCEPTS[chosen])()
+    navigation.data_note()

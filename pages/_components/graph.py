@@ -1,0 +1,244 @@
+"""The computation graph of the microscope: a network layer by layer, the toy number by number."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from mnist_core.lessons.microscope import Step
+from mnist_core.network.network import (
+    Activation,
+    BatchNormalization,
+    Convolution,
+    Dense,
+    Dropout,
+    MaxPooling,
+    Rescaling,
+)
+
+_GRAPH = st.components.v2.component(
+    "mnist_lab_graph",
+    html='<div class="graph"></div>',
+    css="""
+    :host { container-type: inline-size; }
+    .graph { font: 400 .8rem/1.3 var(--st-font); font-variant-numeric: tabular-nums;
+      color: var(--st-text-color); }
+    .strip { display: flex; flex-wrap: wrap; gap: 6px; padding: 2px; position: relative; }
+    .station { border: 1px solid color-mix(in srgb, currentColor 22%, transparent);
+      border-radius: 5px; padding: 4px 6px 5px; display: grid; gap: 1px; flex: 0 0 auto;
+      min-width: 78px; }
+    .station.now { border-color: var(--st-primary-color);
+      box-shadow: 0 0 0 1px var(--st-primary-color); }
+    .station b { font-weight: 500; } .station small { opacity: .72; font-size: .72rem; }
+    .station button { all: unset; cursor: pointer; font-size: .76rem; padding: 3px 4px;
+      border-radius: 3px; white-space: nowrap; opacity: .72; }
+    .station button.done { opacity: 1; font-weight: 600; }
+    .station button:hover, .station button:focus-visible {
+      background: color-mix(in srgb, currentColor 10%, transparent); }
+    .station button.now { background: var(--st-primary-color); color: #fff; opacity: 1; }
+    @container (max-width: 560px) { .strip { flex-wrap: nowrap; overflow-x: auto;
+      padding-bottom: 8px; } .station button { padding: 7px 4px; } }
+    svg { display: block; width: min(100%, 440px); margin: auto; }
+    svg text { fill: var(--st-text-color); font: 400 12px var(--st-font);
+      font-variant-numeric: tabular-nums; text-anchor: middle; }
+    svg .halo { paint-order: stroke; stroke: var(--st-background-color); stroke-width: 4px; }
+    svg .head { font-weight: 600; } svg .quiet { opacity: .7; }
+    svg .back { fill: #CF7442; }
+    svg rect { fill: var(--st-background-color); stroke: var(--st-text-color); stroke-opacity: .35;
+      rx: 5px; } svg line { stroke: var(--st-text-color); stroke-opacity: .28; }
+    svg .now rect, svg .now line { stroke: var(--st-primary-color); stroke-opacity: 1;
+      stroke-width: 2px; } svg .now text { font-weight: 600; }
+    svg [data-step] { cursor: pointer; }
+    """,
+    js="""
+    export default function ({ data, parentElement, setTriggerValue }) {
+      const graph = parentElement.querySelector('.graph');
+      const drawn = new TextDecoder().decode(data);
+      const before = graph.querySelector('.strip')?.scrollLeft ?? 0;
+      if (graph.drawn !== drawn) graph.innerHTML = JSON.parse(graph.drawn = drawn);
+      graph.onclick = (event) => {
+        const hit = event.target.closest('[data-step]');
+        if (hit) setTriggerValue('picked', Number(hit.dataset.step));
+      };
+      const strip = graph.querySelector('.strip'), now = graph.querySelector('.station.now');
+      if (!strip || !now) return;
+      strip.scrollLeft = before;
+      const to = now.offsetLeft - (strip.clientWidth - now.offsetWidth) / 2;
+      strip.scrollTo({ left: to, behavior: 'smooth' });
+    }
+    """,
+)  # fmt: skip
+
+
+def show(drawn: str, key: str) -> int | None:
+    """Draw a graph; the number of the step that was chosen in it just now."""
+    return _GRAPH(data=json.dumps(drawn).encode(), key=key, on_picked_change=lambda: None).picked
+
+
+# ------------------------------------------------------------------- layer by layer
+
+
+def layers(steps: Sequence[Step], at: int) -> str:
+    """A box for each layer: its shape, its way forward, and its way back with the largest δ."""
+    stations: dict[int, list[tuple[int, Step]]] = {}
+    for i, step in enumerate(steps):
+        stations.setdefault(step.place, []).append((i, step))
+    return f'<div class="strip">{"".join(_station(found, at) for found in stations.values())}</div>'
+
+
+def _station(found: list[tuple[int, Step]], at: int) -> str:
+    (forth, first), back = found[0], found[1:]
+    shape = " × ".join(map(str, first.result.shape)) if first.kind != "update" else "all weights"
+    now = any(i == at for i, _ in found)
+    ways = _way(forth, at, "→ forward" if first.kind != "update" else "step", at == forth)
+    if back:
+        delta = float(np.abs(back[-1][1].result).max())
+        here = any(i == at for i, _ in back)
+        size = f"{delta:.1e}" if delta < 0.01 else f"{delta:.2f}"
+        ways += _way(back[0][0], at, f"← δ {size}".replace("-", "−"), here)
+    return (f'<div class="station{" now" if now else ""}"><b>{html.escape(name(first))}</b>'
+            f"<small>{shape}</small>{ways}</div>")  # fmt: skip
+
+
+def _way(step: int, at: int, says: str, here: bool) -> str:
+    state = "now" if here else "done" if step <= at else ""
+    return f'<button type="button" data-step="{step}" class="{state}">{says}</button>'
+
+
+def name(step: Step) -> str:
+    """A layer in a word or two."""
+    layer = step.layer
+    match layer:
+        case None:
+            return step.kind
+        case Rescaling():
+            return "÷ 255"
+        case Dense():
+            return "dense" if layer.name != "logits" else "logits"
+        case Convolution():
+            k = len(layer.parameters["kernel"])
+            return f"conv {k} × {k}"
+        case Activation():
+            return layer.name.rsplit("/", 1)[-1]
+        case MaxPooling():
+            return f"max {layer.size} × {layer.size}"
+        case BatchNormalization():
+            return "batch norm"
+        case Dropout():
+            return "dropout"
+    return "reshape"
+
+
+# ----------------------------------------------------------------- number by number
+
+# the middle of each node of the toy in a drawing of 400 × 590
+INPUTS, HIDDEN = ((110, 30), (290, 30)), ((66, 200), (200, 200), (334, 200))
+OUTPUTS, LOSS = ((110, 400), (290, 400)), (200, 540)
+
+
+def toy(steps: Sequence[Step], at: int, label: int) -> str:
+    """Every number of the toy that has been computed by step `at`; backward ones in orange."""
+    place = {(step.kind, step.place): i for i, step in enumerate(steps)}
+    seen = _Seen(steps, place, at)
+    parts = [
+        _edges(INPUTS, HIDDEN, seen, 1), _edges(HIDDEN, OUTPUTS, seen, 3),
+        *(f'<g class="{"now" if at == 0 else ""}" data-step="0">{_box(*INPUTS[i], 92, 30)}'
+          f'{_text(INPUTS[i][0], INPUTS[i][1] + 4, f"x{i + 1} = {_short(v)}", "head")}</g>'
+          for i, v in enumerate(steps[0].result)),
+        *(_neuron(HIDDEN[j], seen, 1, j, ("z", "a")) for j in range(3)),
+        *(_neuron(OUTPUTS[k], seen, 3, k, ("z", "p"), f"class {k}{' (label)' * (k == label)}")
+          for k in range(2)),
+        _loss(seen, label),
+    ]  # fmt: skip
+    return (f'<svg viewBox="0 0 400 590" role="img" aria-label="The toy network with its '
+            f'numbers">{"".join(parts)}</svg>')  # fmt: skip
+
+
+class _Seen:
+    """What is known at a step: the entries of a result, if its step has been reached."""
+
+    def __init__(self, steps: Sequence[Step], place: dict[tuple[str, int], int], at: int) -> None:
+        self.steps, self.place, self.at = steps, place, at
+
+    def value(self, kind: str, place: int, index: tuple[int, ...] | int) -> str:
+        i = self.place.get((kind, place))
+        if i is None or i > self.at:
+            return ""
+        return _short(float(self.steps[i].result[index]))
+
+    def now(self, *keys: tuple[str, int]) -> str:
+        return "now" if self.at in [self.place.get(key) for key in keys] else ""
+
+
+def _edges(above: Sequence, below: Sequence, seen: _Seen, place: int) -> str:
+    """The weights from one row of nodes to the next, each with its gradient under it."""
+    kernel = seen.steps[seen.place["forward", place]].layer.parameters["kernel"]
+    now = seen.now(("forward", place), ("gradient", place), ("update", 6),
+                   *([("backward", place)] if place > 1 else []))  # fmt: skip
+    drawn = []
+    for (i, (x0, y0)), (j, (x1, y1)) in (
+        (a, b) for a in enumerate(above) for b in enumerate(below)
+    ):
+        drawn.append(f'<line x1="{x0}" y1="{y0 + 15}" x2="{x1}" y2="{y1 - 30}"/>')
+        # Staggered along the edges, so that no two labels meet.
+        t = (0.30, 0.52, 0.74)[i] if len(above) == 3 else (0.68, 0.40)[i]
+        x, y = x0 + t * (x1 - x0), y0 + 15 + t * (y1 - y0 - 45)
+        drawn.append(_text(x, y, f"w {_short(kernel[i, j])}", "halo"))
+        drawn.append(_text(x, y + 13, seen.value("gradient", place, (i, j)), "halo back"))
+    step = seen.place["gradient" if seen.at >= seen.place["delta", 5] else "forward", place]
+    return f'<g class="{now}" data-step="{step}">{"".join(drawn)}</g>'
+
+
+def _neuron(
+    at: tuple[int, int], seen: _Seen, place: int, j: int, names: tuple[str, str], title: str = ""
+) -> str:
+    """A node: z and what it becomes on the left, ∂L/∂ of each on the right."""
+    x, y = at
+    last = place == 3
+    bias = seen.steps[seen.place["forward", place]].layer.parameters["bias"][j]
+    after = ("softmax", 4) if last else ("forward", 2)
+    d_z = seen.value("delta", 5, j) if last else seen.value("backward", 2, j)
+    d_a = "" if last else seen.value("backward", 3, j)
+    rows = [
+        (f"b {_short(bias)}", seen.value("gradient", place, (0, j)) and d_z),
+        (f"{names[0]} {seen.value('forward', place, j) or '·'}", d_z),
+        (f"{names[1]} {seen.value(*after, j) or '·'}", d_a),
+    ]
+    texts = "".join(
+        _text(x - 27, y - 15 + 16 * i, left) + _text(x + 32, y - 15 + 16 * i, right, "back")
+        for i, (left, right) in enumerate(rows)
+    )
+    keys = [("forward", place), after, ("delta", 5) if last else ("backward", 2)]
+    keys += [] if last else [("backward", 3)]
+    head = _text(x, y + 44, title, "quiet") if title else ""
+    step = seen.place[keys[2] if seen.at >= seen.place["delta", 5] else after]
+    return f'<g class="{seen.now(*keys)}" data-step="{step}">{_box(x, y, 122, 62)}{texts}{head}</g>'
+
+
+def _loss(seen: _Seen, label: int) -> str:
+    x, y = LOSS
+    value = seen.value("loss", 5, 0)
+    says = f"L = −ln p{label}" + (f" = {value}" if value else "")
+    lines = "".join(f'<line x1="{a}" y1="{b + 50}" x2="{x}" y2="{y - 16}"/>' for a, b in OUTPUTS)
+    return (f'<g class="{seen.now(("loss", 5))}" data-step="{seen.place["loss", 5]}">{lines}'
+            f"{_box(x, y, 190, 32)}{_text(x, y + 4, says, 'head')}</g>")  # fmt: skip
+
+
+def _box(x: float, y: float, width: float, height: float) -> str:
+    return (f'<rect x="{x - width / 2}" y="{y - height / 2}" width="{width}" '
+            f'height="{height}"/>')  # fmt: skip
+
+
+def _text(x: float, y: float, says: str, kind: str = "") -> str:
+    at = f'x="{x:.1f}" y="{y:.1f}"'
+    return f'<text {at} class="{kind}">{html.escape(says)}</text>' if says else ""
+
+
+def _short(value: float) -> str:
+    """Three decimals at most, with a true minus sign."""
+    text = f"{value:.3f}"
+    return (text if abs(value) >= 0.0005 or value == 0 else f"{value:.0e}").replace("-", "−")

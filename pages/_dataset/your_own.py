@@ -1,0 +1,103 @@
+"""Own data: bring other digits, and see them in the place of MNIST's."""
+
+from __future__ import annotations
+
+import io
+import time
+import zipfile
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from mnist_core.data import own_data, uploads
+from mnist_core.data.dataset import DataError, Mnist
+from pages._shell import session, shared
+
+PER_DIGIT = 5  # pictures of each digit in the example
+SAYS = f"""
+One of these, at most {uploads.MOST_BYTES // 2**20} MB and {uploads.MOST_IMAGES:,} images:
+
+- a **ZIP of pictures** in folders named `0` to `9`, at most {uploads.MOST_PICTURES:,}:
+  PNG or JPEG, each brought to 28 × 28 as on the Draw page. If you have both splits, put the
+  folders in `train` and `test`,
+- an **`.npz`** with `x_train`, `y_train`, `x_test`, `y_test` as Keras writes it, or only `x` and
+  `y`: images uint8 (n, 28, 28), white on black; labels 0 … 9,
+- **IDX files**, gzipped or not: images and labels, one pair or two.
+
+Without a test split, a fifth of each digit becomes one. Only you see your data; they are deleted
+{own_data.KEPT_HOURS} hours after their last use.
+"""
+
+
+def section(data: Mnist) -> None:
+    """Draw the section: what may come, the upload, and what is here already."""
+    words, upload = st.columns([3, 2], gap="large")
+    with words:
+        st.markdown(SAYS)
+        st.download_button(
+            "An example to try (ZIP)", lambda: example(data), "digits.zip", "application/zip",
+            key="example", type="tertiary", icon=":material/folder_zip:", on_click="ignore",
+        )  # fmt: skip
+    with upload:
+        given = st.file_uploader(
+            "Your files", accept_multiple_files=True, key="own_files",
+            max_upload_size=uploads.MOST_BYTES // 2**20,
+        )  # fmt: skip
+        if st.button("Check and use these digits", type="primary", icon=":material/upload:",
+                     key="own_use", disabled=not given):  # fmt: skip
+            _take([(file.name, file.getvalue()) for file in given])
+        _here(data)
+
+
+def _take(given: list[uploads.Upload]) -> None:
+    """Check the files and turn the session to them, or say what is wrong."""
+    bar = st.progress(0.0, "Checking the files")
+    told = 0.0
+
+    def report(share: float) -> None:
+        nonlocal told
+        if time.monotonic() - told > 0.2:
+            told = time.monotonic()
+            bar.progress(share, f"Bringing the pictures to 28 × 28: {share:.0%}")
+
+    try:
+        kept = own_data.keep(session.visitor(), given, report)
+    except DataError as error:
+        bar.empty()
+        st.error(str(error), icon=":material/block:")
+        return
+    shared.use_data(kept.source)
+    st.rerun()
+
+
+def _here(data: Mnist) -> None:
+    """The visitor's data sets that are still kept."""
+    for i, kept in enumerate(own_data.of(session.visitor())):
+        hours = max(1, round((kept.expires - time.time()) / 3600))
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            st.markdown(f"**{kept.name}** · {hours} h left")
+            if kept.source == data.source:
+                st.caption("in use")
+            else:
+                st.button("Use", key=f"own_use_{i}", on_click=shared.use_data, args=(kept.source,))
+            st.button("Delete", key=f"own_delete_{i}", icon=":material/delete:",
+                      on_click=_delete, args=(kept.source,))  # fmt: skip
+
+
+def _delete(source: str) -> None:
+    own_data.delete(session.visitor(), source)
+    if session.state().source == source:
+        shared.use_data("auto")
+
+
+def example(data: Mnist) -> bytes:
+    """A few test images of each digit as a ZIP of PNG files in folders 0 to 9."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for digit in range(10):
+            for i in np.flatnonzero(data.test.labels == digit)[:PER_DIGIT]:
+                picture = io.BytesIO()
+                Image.fromarray(data.test.images[i]).save(picture, "PNG")
+                archive.writestr(f"digits/{digit}/{i}.png", picture.getvalue())
+    return packed.getvalue()

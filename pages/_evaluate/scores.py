@@ -1,0 +1,113 @@
+"""Two sections of the Evaluate page: Scores, and Calibration with what is hard to read."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from mnist_core.analysis import evaluation
+from mnist_core.charts import score_charts
+from pages._shell import answering, chart, markup, navigation, shared, subject
+from pages._shell.subject import Subject
+
+TRENDS = ("ink", "slant", "thickness")
+NOBODY = "nobody"
+
+
+def scores(who: Subject) -> None:
+    """The figures of the whole test set, then of each digit, then beside another model."""
+    found = evaluation.scores(who.test.labels, who.probabilities)
+    _figures(found)
+    _first_five(who)
+    st.header("Digit by digit", divider="gray")
+    per_class = evaluation.per_class(who.counts)
+    chart.show(score_charts.per_class(per_class), "per_digit")
+    st.dataframe(
+        [
+            {"digit": str(digit), "images": int(n), "precision": p, "recall": r, "F1": f}
+            for digit, (n, p, r, f) in enumerate(
+                zip(per_class.support, per_class.precision, per_class.recall, per_class.f1,
+                    strict=True))
+        ],
+        hide_index=True,
+        column_config={name: st.column_config.NumberColumn(format="percent")
+                       for name in ("precision", "recall", "F1")},
+    )  # fmt: skip
+    st.header("Against another model", divider="gray")
+    _compare(who)
+
+
+def _figures(found: evaluation.Scores) -> None:
+    accuracy, mistakes, top2, loss = st.columns(4)
+    accuracy.metric("Test accuracy", f"{found.accuracy:.2%}",
+                    help="The share of test images that are read right")  # fmt: skip
+    mistakes.metric("Mistakes", f"{found.n - found.right:,} of {found.n:,}")
+    top2.metric("Top-2 accuracy", f"{found.top2_accuracy:.2%}",
+                help="The true digit came first or second")  # fmt: skip
+    loss.metric("Loss", f"{found.loss:.4f}", help="The mean of −log p of the true digit, in nats")
+    st.caption(
+        f"On new digits of the same kind the accuracy lies between {found.low:.2%} and "
+        f"{found.high:.2%} (95 % Wilson interval). Of the {found.n - found.right:,} mistakes, "
+        f"{found.top2 - found.right:,} had the true digit in second place."
+    )
+
+
+def _first_five(who: Subject) -> None:
+    """The picture that every MNIST tutorial ends with."""
+    n = min(5, len(who.test.labels))
+    st.subheader(f"The first {n} test images", anchor=False)
+    pictures = "".join(
+        f'<figure style="margin:0;flex:1;max-width:8rem">'
+        f"{markup.digit(who.test.images[i], '100%', f'a handwritten {label}')}"
+        f'<figcaption class="quiet">predicted {said}<br>true {label}</figcaption></figure>'
+        for i, (label, said) in enumerate(zip(who.test.labels[:n], who.predicted[:n], strict=True))
+    )
+    size = "font-size:clamp(.65rem,2.6vw,.85rem)"
+    st.html(f'<div style="display:flex;gap:3%;{size}">{pictures}</div>')
+    right = int(who.right[:n].sum())
+    st.caption(f"{right} of {n} are read right.")
+
+
+def _compare(who: Subject) -> None:
+    """A paired test against another model, on the same images."""
+    others = {k: name for k, name in answering.answering_models().items() if k != who.choice}
+    if not others:
+        st.info("There is no other model to compare with. Train a network, and it can be chosen "
+                "here.", icon=":material/compare_arrows:")  # fmt: skip
+        navigation.link("builder", "Train one")
+        return
+    choice = st.selectbox("Compare with", [NOBODY, *others], filter_mode=None, key="compared",
+                          format_func=lambda c: others.get(c, "nobody yet"))  # fmt: skip
+    if choice in others:
+        other = subject.subject(choice, others[choice])
+        if other is None:
+            return
+        paired = evaluation.mcnemar(who.right, other.right)
+        st.markdown(evaluation.verdict(paired, "This model", "The other"))
+        st.caption(f"Accuracy {who.right.mean():.2%} against {other.right.mean():.2%}. Exact "
+                   "McNemar test: only images on which the two differ can tell them "
+                   "apart.")  # fmt: skip
+
+
+def calibration(who: Subject) -> None:
+    """Whether the model is as sure as it is right, and for which shapes of digit it is less so."""
+    curve = evaluation.calibration(who.test.labels, who.probabilities)
+    error = evaluation.calibration_error(curve)
+    st.metric("Expected calibration error", f"{error:.2%}")
+    st.caption(f"{len(curve.count)} equal bins of confidence (Guo et al. 2017). Of a well "
+               "calibrated model's answers given with 80 %, four in five are right.")  # fmt: skip
+    chart.show(score_charts.calibration(curve), "calibration")
+    st.header("Which shapes are hard to read", divider="gray")
+    measures = shared.measures("test")
+    for name, column in zip(TRENDS, st.columns(3, gap="medium"), strict=True):
+        with column:
+            _trend(who, name, measures[name])
+    st.caption("Bins of equally many images; bars: 95 % Wilson intervals; dotted: all images.")
+
+
+def _trend(who: Subject, name: str, values: np.ndarray) -> None:
+    if not np.isfinite(values).any():
+        st.info("None of these images has ink.")
+        return
+    binned = evaluation.trend(values, who.right)
+    chart.show(score_charts.trend(name, binned, float(who.right.mean())), f"by_{name}")

@@ -1,0 +1,177 @@
+"""The models that can be asked, and what they say to whole splits of the digits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from mnist_core import storage
+from mnist_core.analysis import teaching
+from mnist_core.data import dataset
+from mnist_core.jobs.service import Service
+from mnist_core.network.network import Network
+from mnist_core.runs import models
+from pages._shell import session, shared
+from pages._shell.waiting import Job
+
+TAUGHT = "taught"  # the choice of the copy that the visitor taught
+ASKED_AT_ONCE = 2000  # images: a few hundredths of a second for a dense network
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A run's network as it was after `step` batches."""
+
+    step: int
+    network: Network
+
+
+def model(choice: str) -> models.Model:
+    """The shipped model, the copy that this visitor taught, or the model of a run by its id."""
+    if choice == TAUGHT:
+        return _taught_model(session.visitor(), lessons().stamp())
+    return models.default() if choice == "default" else _run_model(choice, _ended(choice))
+
+
+@st.cache_resource(show_spinner=False, max_entries=20)
+def _run_model(run: str, ended: float | None) -> models.Model:
+    """`ended` tells a run that was trained further from what it was before."""
+    record, checkpoint = shared.runs().get(run), shared.runs().checkpoint(run)
+    about = {"test_accuracy": record.test_accuracy}
+    network = Network.from_weights(record.spec, checkpoint.answer)
+    return models.Model(record.spec, network, about)
+
+
+@st.cache_resource(show_spinner=False, max_entries=20)
+def _taught_model(visitor: str, stamp: int) -> models.Model:
+    return teaching.Lessons(storage.home(), visitor).model()
+
+
+def lessons() -> teaching.Lessons:
+    """What this visitor has taught."""
+    return teaching.Lessons(storage.home(), session.visitor())
+
+
+def _ended(choice: str) -> float | None:
+    return shared.runs().get(choice).ended if choice != "default" else None
+
+
+def _state_of(choice: str) -> str:
+    """A name for exactly this model: whose it is, and when it was last trained."""
+    if choice == TAUGHT:
+        return f"{choice} {session.visitor()} {lessons().stamp()}"
+    return f"{choice} {_ended(choice)}"
+
+
+def answers(choice: str, split: str) -> Job:
+    """What a model says to every image of a split: probabilities float32 (n, 10)."""
+    network, images = model(choice).network, getattr(shared.data(), split).images
+    worker, shown = shared.service(), shared.data()
+
+    def ask(report: Callable[[float], None]) -> np.ndarray:
+        if split == "test" and choice != TAUGHT:
+            said = _by_worker(worker, choice, shown)
+            if said is not None:
+                return said
+        parts = []
+        for start in range(0, len(images), ASKED_AT_ONCE):
+            parts.append(network.predict(images[start : start + ASKED_AT_ONCE]))
+            report((start + ASKED_AT_ONCE) / len(images))
+        return np.concatenate(parts)
+
+    return shared.job(shared.data().source, f"answers {_state_of(choice)} {split}", ask)
+
+
+def _by_worker(worker: Service, choice: str, shown: dataset.Mnist) -> np.ndarray | None:
+    """A worker's answers to the test images, kept with the run; None if it has other work, or the
+    run is about other data: then the page computes them itself."""
+    record = worker.runs.get(choice) if choice != "default" else None
+    if record and record.source != shown.source:
+        return None
+    try:
+        asked = worker.evaluate(choice, shown.name, shown.source)
+    except ValueError:
+        return None
+    while asked and asked.status in ("queued", "running"):
+        busy = any(run.status == "running" for run in worker.runs.active())
+        if worker.state != "ready" or busy:
+            return None
+        time.sleep(0.05)
+        asked = worker.evaluation(choice, shown.name)
+    kept = worker.runs.evaluation(choice, "" if record else shown.name)
+    same = kept is not None and np.array_equal(kept.labels, shown.test.labels)
+    return kept.probabilities if same else None
+
+
+def of_model(choice: str, what: str, compute: Callable[[], Any]) -> Any:
+    """Something of a model on the session's data, computed once for all visitors."""
+    return shared.resource(shared.data().source, f"{what} of {_state_of(choice)}", compute)
+
+
+def job_of_model(choice: str, what: str, compute: Callable[..., Any]) -> Job:
+    """As `of_model`, in a thread of its own."""
+    return shared.job(shared.data().source, f"{what} of {_state_of(choice)}", compute)
+
+
+def film(choice: str) -> list[Frame]:
+    """What a run was on its way, as networks: by the number of batches; empty for other models."""
+    return _film(choice, _ended(choice)) if choice not in ("default", TAUGHT) else []
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _film(run: str, ended: float | None) -> list[Frame]:
+    spec = shared.runs().get(run).spec
+    return [Frame(taken.step, Network.from_weights(spec, taken.weights))
+            for taken in shared.runs().snapshots(run)]  # fmt: skip
+
+
+def frames_read(choice: str, images: np.ndarray, what: str) -> Job:
+    """What each frame of a film says to these images: probabilities float32 (frames, n, 10)."""
+    frames = film(choice)
+
+    def read(report: Callable[[float], None]) -> np.ndarray:
+        said = []
+        for i, frame in enumerate(frames, 1):
+            said.append(frame.network.predict(images))
+            report(i / len(frames))
+        return np.array(said)
+
+    return shared.job(shared.data().source, f"film of {_state_of(choice)} on {what}", read)
+
+
+def answering_models() -> dict[str, str]:
+    """Who can answer a drawing: choice -> name. The visitor's runs, the newest first."""
+    runs, opened = shared.runs(), session.state().run
+    records = {r.id: r for r in runs.of(session.visitor())}
+    if opened and (shown := runs.get(opened)):
+        records.setdefault(opened, shown)
+    mine = [r for r in records.values() if not r.active and runs.has_weights(r.id)]
+    names = {"default": "Default model (comes with the app)"}
+    if lessons().stamp():
+        names[TAUGHT] = f"Taught your hand · {model(TAUGHT).about['test_accuracy']:.1%}"
+    return names | {
+        r.id: f"{r.name} · {r.test_accuracy:.1%}" if r.test_accuracy else r.name for r in mine
+    }
+
+
+def asked_models() -> dict[str, str]:
+    """Who can be asked about all images: as `answering_models`, and the run of the link."""
+    mine = session.state()
+    mine.asked = mine.asked or st.query_params.get("model", "default")
+    run = shared.runs().get(mine.asked)
+    there = run and not run.active and shared.runs().has_weights(run.id)
+    return ({run.id: run.name} if there else {}) | answering_models()
+
+
+def ask(choice: str) -> None:
+    """Make this the model that the images are filtered by, and keep it in the URL."""
+    session.state().asked = choice
+    if choice == "default":
+        st.query_params.pop("model", None)
+    elif st.query_params.get("model") != choice:
+        st.query_params["model"] = choice

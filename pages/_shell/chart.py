@@ -1,0 +1,18 @@
+"""A chart on the page: the figure, its sentence, and its numbers to take away."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from mnist_core.charts.plotting import Chart
+
+
+def show(chart: Chart, key: str, **how: object) -> None:
+    """Draw a chart where the page stands; `key` also names the file, `how` is for Streamlit."""
+    st.plotly_chart(chart.figure, key=key, alt=chart.reading, config={"displayModeBar": False},
+                    **how)  # fmt: skip
+    with st.container(gap=None):
+        st.caption(chart.reading)
+        st.download_button("CSV", chart.csv, f"mnist-{key}.csv", "text/csv", key=f"csv_{key}",
+                           type="tertiary", icon=":material/download:", on_click="ignore",
+                           help="The numbers of this chart")  # fmt: skip

@@ -1,0 +1,131 @@
+"""What all visitors share: the runs, the gate to training, the digits and what is known of them.
+
+Computed once, kept in Streamlit's caches; nothing here may be written into by a page.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+from threadpoolctl import threadpool_limits
+
+from mnist_core import storage
+from mnist_core.data import dataset, own_data
+from mnist_core.jobs import background
+from mnist_core.jobs.service import Service
+from mnist_core.runs.records import Runs
+from mnist_core.statistics import pixels, shapes
+from pages._shell import session
+from pages._shell.waiting import Job
+
+if TYPE_CHECKING:
+    from mnist_core.analysis.experiments import Sweeps
+
+
+@st.cache_resource(show_spinner=False)
+def runs() -> Runs:
+    """The one store of run records."""
+    return Runs(storage.home() / "runs")
+
+
+@st.cache_resource(show_spinner=False)
+def service() -> Service:
+    """The one gate to training, started with the first visitor."""
+    scheduler = os.environ.get("MNIST_LAB_SCHEDULER") or None
+    return Service(runs(), data().source, scheduler).start()
+
+
+@st.cache_resource(show_spinner=False)
+def sweeps() -> Sweeps:
+    """The races and sweeps of all visitors."""
+    from mnist_core.analysis.experiments import (
+        Sweeps,  # with SciPy, for which the first page does not wait
+    )
+
+    return Sweeps(service())
+
+
+# Begun when the server first runs any page, so that reading overlaps with importing the rest.
+threading.Thread(target=dataset.prefetch, name="prefetch", daemon=True).start()
+
+
+# Many small products on few, shared cores: BLAS's own threads would mostly wait for each other,
+# which made answers ten times slower on two busy cores.
+threadpool_limits(1)
+
+
+def data() -> dataset.Mnist:
+    """The digits of this session. They change only when the visitor asks for others."""
+    mine = session.state()
+    try:
+        found = dataset.load(mine.source)
+    except dataset.DataError:
+        if not own_data.is_own(mine.source):
+            raise
+        use_data("auto")
+        mine.notice = "Your own data are no longer here: they are kept for "
+        mine.notice += f"{own_data.KEPT_HOURS} hours after their last use. This is MNIST again."
+        found = dataset.load("auto")
+    if mine.source == "auto":
+        mine.source = found.source
+        if found.source == "sample":
+            dataset.download().start()
+    return found
+
+
+def use_data(source: str) -> None:
+    """Turn this session to other digits: what was chosen among the old ones is forgotten."""
+    mine = session.state()
+    mine.source, mine.notice = source, ""
+    mine.near = mine.suspect = None
+    session.forget_images()
+    if own_data.is_own(source):
+        own_data.touch(source)
+
+
+def computed(task: str) -> background.Job:
+    """A task of `background.TASKS` on the digits of this session; it goes on by itself."""
+    source = data().source
+    key = per_source(source, "fingerprint", lambda: background.fingerprint(data()))
+    return background.job(task, source, key)
+
+
+@st.cache_data(show_spinner=False, max_entries=128)
+def per_source(source: str, what: str, _compute: Callable[[], Any]) -> Any:
+    """A statistic of the data, computed once for all visitors."""
+    return _compute()
+
+
+@st.cache_resource(show_spinner=False, max_entries=24)
+def resource(source: str, what: str, _compute: Callable[[], Any]) -> Any:
+    """As `per_source`, for arrays too large to copy at each visit: nobody may write into them."""
+    return _compute()
+
+
+@st.cache_resource(show_spinner=False, max_entries=24)
+def job(source: str, what: str, _compute: Callable[..., Any]) -> Job:
+    """The one thread that computes this for all visitors; a failed one is tried again later."""
+    return Job(_compute)
+
+
+def levels(split: str) -> pixels.Levels:
+    """The gray levels of a split by class."""
+    part, source = getattr(data(), split), data().source
+    return resource(source, f"levels {split}", lambda: pixels.levels(part.images, part.labels))
+
+
+def image(place: tuple[str, int]) -> tuple[np.ndarray, int]:
+    """An image and its label by split and index."""
+    part = getattr(data(), place[0])
+    return part.images[place[1]], int(part.labels[place[1]])
+
+
+def measures(split: str) -> dict[str, np.ndarray]:
+    """Every measure of every image of a split."""
+    part = getattr(data(), split)
+    return resource(data().source, f"measures {split}", lambda: shapes.measures(part.images))

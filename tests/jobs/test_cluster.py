@@ -1,0 +1,199 @@
+"""A Dask cluster of its own: scheduler and workers as processes that somebody else has started."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from mnist_core.data import dataset, formats
+from mnist_core.design.spec import Layer, RunSpec
+from mnist_core.jobs import cluster
+from mnist_core.jobs.service import Service
+from mnist_core.runs.records import Runs
+from mnist_core.tools.bench_app import ROOT, free_port
+from mnist_core.training import events
+
+SHORT = RunSpec(layers=(Layer(16),), batch_size=32, epochs=2)
+LONG = RunSpec(layers=(Layer(16),), batch_size=1, epochs=100)
+PATIENCE = 240.0  # seconds; TensorFlow is imported more than once here
+
+
+def wait(condition, seconds=PATIENCE):
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < seconds, "This did not happen in time."
+        time.sleep(0.05)
+
+
+class Machines:
+    """What the README's commands start, each in a process group that ends with the test."""
+
+    def __init__(self, folder):
+        self.folder, self.port, self.running = folder, free_port(), []
+        self.address = f"tcp://127.0.0.1:{self.port}"
+
+    def scheduler(self):
+        return self._start("scheduler", "--host", "127.0.0.1", "--port", str(self.port))
+
+    def worker(self, **environment):
+        return self._start("worker", self.address, "--nthreads", "3", "--resources", "train=1",
+                           "--memory-limit", "0", "--host", "127.0.0.1", **environment)
+
+    def _start(self, kind, *arguments, **environment):
+        command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", *arguments,
+                   "--dashboard-address", "127.0.0.1:0", "--no-dashboard"]  # fmt: skip
+        given = os.environ | {"PYTHONPATH": str(ROOT)} | environment
+        with open(self.folder / f"{kind}.log", "ab") as log:
+            self.running.append(subprocess.Popen(command, env=given, cwd=self.folder, stdout=log,
+                                                 stderr=log, start_new_session=True))
+        return self.running[-1]
+
+    def kill(self, process):
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(timeout=30)
+
+    def close(self):
+        for process in self.running:
+            if process.poll() is None:
+                self.kill(process)
+
+
+@pytest.fixture
+def machines(tmp_path):
+    machines = Machines(tmp_path)
+    yield machines
+    machines.close()
+
+
+@pytest.fixture
+def service(machines, tmp_path):
+    service = Service(Runs(tmp_path / "runs"), "auto", machines.address)
+    yield service
+    service.close()
+
+
+def under_way(service, run):
+    return any(isinstance(event, events.Progress) for event in service.runs.history(run))
+
+
+def status(service, run):
+    return service.runs.get(run).status
+
+
+@pytest.mark.slow
+def test_two_machines_train_two_runs_at_once_on_the_same_data(
+    machines, service, tiny, tmp_path, monkeypatch
+):
+    """One worker has the data where its own MNIST_DATA says, the other has different data there."""
+    monkeypatch.setenv("MNIST_DATA", tiny.source)
+    other = tmp_path / "other.npz"
+    formats.write(other, dataset.Mnist(tiny.test, tiny.train, "other", "other"))
+    machines.scheduler()
+    machines.worker(MNIST_DATA=tiny.source)
+    machines.worker(MNIST_DATA=str(other))
+    service.start()
+    wait(lambda: service._cluster and service._cluster.slots() == 2)
+    ada, bob = (service.submit(LONG, who, tiny.name, "auto").id for who in ("ada", "bob"))
+    wait(lambda: under_way(service, ada) and under_way(service, bob))
+    assert status(service, ada) == status(service, bob) == "running"
+    sent = service._cluster._client.run(  # a lambda travels as a whole
+        lambda: list(sys.modules["mnist_core.jobs.worker"]._shipped)
+    )
+    assert sorted(map(len, sent.values())) == [0, 1]
+    assert [dataset.digest(tiny)] in sent.values()
+    for run in (ada, bob):
+        started = next(e for e in service.runs.history(run) if isinstance(e, events.Started))
+        assert started.train_images == 512  # the tiny file's, on either machine
+        service.stop(run)
+    wait(lambda: not service.runs.active())
+    assert status(service, ada) == status(service, bob) == "stopped"
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_goes_and_comes_back(machines, service, tiny, monkeypatch):
+    monkeypatch.setenv("MNIST_DATA", tiny.source)
+    monkeypatch.setitem(cluster._CONFIG, "distributed.comm.timeouts.connect", "2s")
+    service.start()
+    wait(lambda: service.state == "away")  # there is none yet
+    scheduler = machines.scheduler()
+    wait(lambda: "has no worker" in service.message)
+    machines.worker()
+    run = service.submit(LONG, "ada", tiny.name, "auto").id
+    wait(lambda: under_way(service, run))
+    machines.kill(scheduler)
+    wait(lambda: service.state == "away")
+    assert f"the scheduler at {machines.address}, which does not answer" in service.message
+    assert status(service, run) == "interrupted"
+    assert service.runs.get(run).message.startswith("The connection to the training cluster was")
+    waiting = service.submit(SHORT, "ada", tiny.name, "auto").id
+    scheduler = machines.scheduler()
+    machines.worker()
+    wait(lambda: status(service, waiting) == "finished")
+    machines.kill(scheduler)  # and now while nothing runs
+    wait(lambda: service.state == "away")
+    machines.scheduler()
+    machines.worker()
+    wait(lambda: service.state == "ready" and not service.message)
+    last = service.submit(SHORT, "ada", tiny.name, "auto").id
+    wait(lambda: status(service, last) == "finished")
+    assert status(service, run) == "interrupted"
+
+
+def test_what_was_opened_is_closed_if_a_cluster_cannot_be_made(tmp_path, monkeypatch):
+    closed = []
+    monkeypatch.setattr(cluster, "_start_worker", lambda *_: _Process(closed))
+    monkeypatch.setattr(cluster, "Client", lambda *_, **__: 1 / 0)
+    real = cluster.LocalCluster.close
+    monkeypatch.setattr(cluster.LocalCluster, "close",
+                        lambda self, **how: (closed.append("scheduler"), real(self, **how)))
+    with pytest.raises(ZeroDivisionError):
+        cluster.Cluster(None, tmp_path)
+    assert closed == ["process", "scheduler"]
+
+
+class _Process:
+    def __init__(self, closed):
+        self.closed = closed
+
+    def poll(self):
+        return None
+
+    def terminate(self):
+        self.closed.append("process")
+
+    def wait(self, timeout):
+        return 0
+
+
+# ------------------------------------------------------------------------------- many runs
+
+
+@pytest.mark.long
+def test_two_hundred_runs_leave_the_server_and_the_worker_small(tmp_path, tiny):
+    """Each of another design, so that each is compiled and leaves some of its code behind."""
+    import psutil
+
+    service = Service(Runs(tmp_path / "runs"), tiny.source).start()
+    try:
+        wait(lambda: service.state == "ready")
+        mine, most, workers, before = psutil.Process(), 0, set(), 0
+        for number in range(200):
+            spec = RunSpec(layers=(Layer(8 + number),), batch_size=64, epochs=1)
+            run = service.submit(spec, "ada", tiny.name, tiny.source).id
+            wait(lambda run=run: not service.runs.get(run).active)
+            assert status(service, run) == "finished", service.runs.get(run).message
+            if number == 4:  # what is imported and cached once is there now
+                before = mine.memory_info().rss
+            nanny = psutil.Process(service._cluster._process.pid)
+            biggest = max(nanny.children(recursive=True), key=lambda p: p.memory_info().rss)
+            most = max(most, biggest.memory_info().rss)
+            workers.add(biggest.pid)
+        grown = mine.memory_info().rss - before
+        print(f"server +{grown / 2**20:.0f} MB; worker at most {most / 2**20:.0f} MB, "
+              f"{len(workers)} of them")  # fmt: skip
+        assert grown < 50 * 2**20 and most < 1.5e9
+    finally:
+        service.close()

@@ -1,0 +1,573 @@
+"""Each page through AppTest: what it shows, and that its controls do what they say."""
+
+import base64
+import io
+import os
+import re
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import streamlit as st
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from mnist_core.data import dataset
+from mnist_core.design.spec import OPTIMIZERS, Layer, RunSpec
+from mnist_core.exports import keras_script
+from mnist_core.jobs.requests import Asked
+from mnist_core.jobs.service import Service
+from mnist_core.network.network import Network, weight_shapes
+from mnist_core.runs import models
+from mnist_core.runs.records import Runs
+from mnist_core.training import events
+from pages._shell import navigation, session, shared
+
+ROOT = Path(__file__).resolve().parents[2]
+STEMS = tuple(navigation.PAGES)
+SMALL = RunSpec(layers=(Layer(16),), batch_size=64, epochs=3)
+
+
+class Desk:
+    """Takes runs like the service, but has no worker: what becomes of them, the test decides."""
+
+    state, message = "ready", ""
+    calibration, slots, closed = None, 1, False
+    ahead = Service.ahead
+
+    def __init__(self, runs: Runs) -> None:
+        self.runs, self.stopped, self.told, self.seen = runs, [], [], []
+
+    def submit(self, spec, owner, data, source, predicted=None, part_of="", initial=None):
+        run = self.runs.create(spec, owner, data, source, part_of, initial)
+        if predicted:
+            self.runs.append(run.id, [events.Predicted(**asdict(predicted))])
+        return run
+
+    def watched(self, run):
+        self.seen.append(run)
+
+    def stop(self, run):
+        self.stopped.append(run)
+
+    def tell(self, run, command, value=None):
+        self.told.append((run, command, value))
+
+    def evaluate(self, run, data="", source=""):
+        if self.runs.evaluation(run, data if run == "default" else "") is None:
+            raise ValueError("There is no worker to evaluate anything.")
+        return Asked(run, data, source, "done")
+
+    def go_on(self, run, epochs=0):
+        record = self.runs.get(run)
+        return self.runs.reopen(run, replace(record.spec, epochs=record.spec.epochs + epochs))
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    yield
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    """The store that the pages read."""
+    store = Runs(tmp_path / "runs")
+    monkeypatch.setattr(shared, "runs", lambda: store)
+    return store
+
+
+@pytest.fixture
+def desk(runs, monkeypatch):
+    desk = Desk(runs)
+    monkeypatch.setattr(shared, "service", lambda: desk)
+    return desk
+
+
+@pytest.fixture
+def use(monkeypatch):
+    """Have the pages show the digits of this file."""
+    return lambda data: monkeypatch.setenv("MNIST_DATA", data.source)
+
+
+@pytest.fixture
+def visit(desk, tiny, use, monkeypatch):
+    """A function that opens a page in a new session of one visitor, "ada", on tiny data."""
+    use(tiny)
+    monkeypatch.setattr(session, "visitor", lambda: "ada")
+    monkeypatch.setattr(session, "first_tour", lambda: False)  # she has seen it
+    return open_page
+
+
+def open_page(stem: str, **query: str) -> AppTest:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    if stem != "home":
+        app.switch_page(f"pages/{stem}.py")
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+def text(app: AppTest) -> str:
+    """All that is written on the page, as one string."""
+    kinds = (app.title, app.header, app.subheader, app.markdown, app.caption, app.info,
+             app.warning, app.error, app.success, app.html)  # fmt: skip
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+def query(app: AppTest) -> dict[str, str]:
+    """The URL's parameters, each as its one value."""
+    return {k: v[-1] if isinstance(v, list) else v for k, v in dict(app.query_params).items()}
+
+
+# ------------------------------------------------------------------- every page
+
+
+@pytest.mark.parametrize("stem", STEMS)
+@pytest.mark.parametrize("size", ["tiny", "all"])
+def test_a_page_opens_and_names_its_data(stem, size, request, desk, use):
+    data = request.getfixturevalue("tiny" if size == "tiny" else "mnist")
+    if data.source == "sample":
+        pytest.skip("MNIST_DATA names no full set")
+    use(data)
+    app = open_page(stem)
+    assert app.title[0].value
+    assert stem == "draw" or data.name in text(app)  # the draw page shows no data
+
+
+def test_no_page_needs_tensorflow(tmp_path, tiny):
+    code = f"""
+import sys
+import pytest
+from tests.pages.test_pages import Desk, Runs, STEMS, _shared, open_page
+desk = Desk(Runs({str(tmp_path)!r}))
+_shared.runs, _shared.service = lambda: desk.runs, lambda: desk
+for stem in STEMS:
+    open_page(stem)
+    if stem == "dataset":  # the first digits do not wait for what draws the charts
+        assert "pages._browse" in sys.modules
+        assert not {{"pages._dataset.pixel_statistics", "mnist_core.charts", "pandas"}} & set(sys.modules)
+loaded = {{"tensorflow", "keras", "mnist_core.training.engine"}} & set(sys.modules)
+assert not loaded, loaded
+"""
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    environment = os.environ | {"PYTHONPATH": paths, "MNIST_DATA": tiny.source}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment,
+                          capture_output=True, text=True, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.fixture
+def arriving(desk, mnist, monkeypatch):
+    """The sample on every page, and a download that does what the test says."""
+    if mnist.source == "sample":
+        pytest.skip("needs a second data set that arrives")
+    monkeypatch.delenv("MNIST_DATA", raising=False)
+    download = SimpleNamespace(state="idle", message="", received=0, total=0)
+    download.start = lambda: setattr(download, "state", download.outcome)
+    monkeypatch.setattr(dataset, "download", lambda: download)
+    sample = dataset.load("sample")
+    monkeypatch.setattr(dataset, "cache_path", lambda: Path(mnist.source))
+    monkeypatch.setattr(
+        dataset, "load", lambda source: sample if source in ("auto", "sample") else mnist
+    )
+    return download
+
+
+def test_the_sample_says_how_far_the_full_set_is(arriving):
+    arriving.outcome, arriving.received, arriving.total = "running", 4_000_000, 16_000_000
+    said = text(open_page("dataset"))
+    assert "sample" in said and "(25%)" in said
+
+
+def test_the_sample_says_why_the_full_set_did_not_come(arriving):
+    arriving.outcome, arriving.message = "failed", "example.org could not be reached."
+    assert "sample" in (said := text(open_page("dataset"))) and arriving.message in said
+
+
+def test_the_full_set_is_used_when_asked_for(arriving, mnist, monkeypatch):
+    arriving.outcome = "done"
+    app = open_page("dataset")
+    assert "sample" in text(app)
+    app.button(key="use_full").click().run()
+    assert mnist.name in text(app) and "sample" not in text(app)
+
+
+# ------------------------------------------------------------------------- home
+
+
+def test_home_says_how_good_the_default_model_is(visit):
+    assert f"{models.default().about['test_accuracy']:.2%}" in text(visit("home"))
+
+
+def test_home_shows_three_real_digits(visit, tiny):
+    app = visit("home")
+    picture = r'src="data:image/png;base64,([^"]+)" alt="a handwritten (\d)"'
+    pictures = re.findall(picture, text(app))
+    assert len(pictures) == 3
+    for picture, label in pictures:
+        image = np.asarray(Image.open(io.BytesIO(base64.b64decode(picture))))
+        (found,) = np.flatnonzero((tiny.test.images == image).all(axis=(1, 2)))[:1]
+        assert tiny.test.labels[found] == int(label)
+
+
+@pytest.mark.parametrize("stem", [stem for stem in navigation.PAGES if stem != "home"])
+def test_home_leads_to_the_things_to_do(visit, stem):
+    app = visit("home")
+    app.button(key=f"go_{stem}").click().run()
+    assert not app.exception
+    assert app.title[0].value == visit(stem).title[0].value
+
+
+# ---------------------------------------------------------------------- builder
+
+
+def test_the_layer_count_makes_layers(visit):
+    app = visit("builder")
+    for count in (1, 4, 6, 2):
+        app.slider(key="design.count").set_value(count).run()
+        assert [s.key for s in app.slider if s.key.startswith("design.units")] == [
+            f"design.units.{i}" for i in range(count)
+        ]
+        assert len(RunSpec.from_query(query(app)).layers) == count
+
+
+def test_apply_to_all_gives_every_layer_the_same_settings(visit):
+    app = visit("builder")
+    app.slider(key="design.count").set_value(3).run()
+    app.slider(key="design.units.1").set_value(64)
+    app.selectbox(key="design.activation.1").set_value("tanh")
+    app.toggle(key="design.norm.1").set_value(False)
+    app.slider(key="design.dropout.1").set_value(0.25).run()
+    app.button(key="apply_1").click().run()
+    assert RunSpec.from_query(query(app)).layers == (Layer(64, "tanh", False, 0.25),) * 3
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_an_optimizer_brings_its_own_learning_rate(visit, optimizer):
+    app = visit("builder")
+    app.select_slider(key="design.rate").set_value(0.5).run()
+    app.selectbox(key="design.optimizer").set_value(optimizer).run()
+    spec = RunSpec.from_query(query(app))
+    if optimizer == RunSpec().optimizer:  # it has not changed, so neither does the rate
+        assert spec.learning_rate == 0.5
+    else:
+        assert spec.learning_rate == OPTIMIZERS[optimizer].learning_rate
+        assert spec.optimizer == optimizer
+
+
+def test_every_control_is_in_the_url_and_the_code(visit):
+    app = visit("builder")
+    app.slider(key="design.units.0").set_value(256)
+    app.select_slider(key="design.batch").set_value(128)
+    app.slider(key="design.epochs").set_value(7)
+    app.slider(key="design.share").set_value(0.1)
+    app.number_input(key="design.seed").set_value(42).run()
+    expected = RunSpec(layers=(Layer(256, batch_norm=True),), batch_size=128, epochs=7,
+                       validation_share=0.1, seed=42)  # fmt: skip
+    assert query(app) == expected.to_query()
+    assert app.code[0].value.strip() == keras_script.keras_code(expected).strip()
+    assert f"{expected.parameters:,} parameters" in text(app)
+
+
+def test_designs_come_back_from_their_urls(visit, random_spec):
+    rng = np.random.default_rng(3)
+    for spec in [random_spec(rng) for _ in range(5)]:
+        app = visit("builder", **spec.to_query())
+        assert not app.warning or "link" not in app.warning[0].value
+        assert RunSpec.from_query(query(app)) == spec
+
+
+@pytest.mark.parametrize("broken", [
+    {"net": "128-magic"}, {"net": "~"}, {"lr": "fast"}, {"epochs": "999999"}, {"v": "99"},
+    {"colour": "red"}, {"net": "9999-relu"},
+])  # fmt: skip
+def test_a_broken_url_gives_a_sentence_and_the_default_design(visit, broken):
+    app = visit("builder", **broken)
+    (warning,) = app.warning
+    assert warning.value.endswith("The design below is the usual one.")
+    assert app.code[0].value.strip() == keras_script.keras_code(RunSpec()).strip()
+    assert RunSpec.from_query({k: v for k, v in query(app).items() if k != "colour"}) == RunSpec()
+
+
+def test_an_impossible_design_blocks_training(visit):
+    app = visit("builder")
+    app.slider(key="design.count").set_value(6).run()
+    for i in range(6):
+        app.slider(key=f"design.units.{i}").set_value(1024)
+    app.run()
+    assert not app.exception
+    assert "parameters; a shared host takes at most" in app.error[0].value
+    assert app.button(key="train").disabled and not app.code
+    app.slider(key="design.units.2").set_value(8).run()
+    app.slider(key="design.units.4").set_value(8).run()
+    assert not app.error and app.code and not app.button(key="train").disabled
+
+
+def test_advice_does_not_block_training(visit, runs):
+    app = visit("builder")
+    app.select_slider(key="design.rate").set_value(1.0).run()
+    assert any("learning rate of 1 is" in info.value for info in app.info)
+    assert not app.error and not app.button(key="train").disabled
+
+
+def test_a_training_that_cannot_start_is_said_and_blocked(visit, desk):
+    desk.state, desk.message = "failed", "Training is not available: no worker."
+    app = visit("builder")
+    assert desk.message in text(app) and app.button(key="train").disabled
+
+
+def test_train_queues_the_design_for_its_visitor(visit, runs, tiny):
+    app = visit("builder", **SMALL.to_query())
+    app.button(key="train").click().run()
+    (run,) = runs.active()
+    assert (run.spec, run.source, run.data) == (SMALL, tiny.source, tiny.name)
+    assert query(app)["run"] == run.id
+    assert app.button(key="train").disabled and not app.button(key="stop").disabled
+
+
+def test_stop_asks_the_service(visit, desk, runs):
+    run = runs.create(SMALL, "ada", "d", "s")
+    app = visit("builder", run=run.id)
+    app.button(key="stop").click().run()
+    assert desk.stopped == [run.id]
+
+
+def test_a_run_of_somebody_else_is_for_looking(visit, runs):
+    run = runs.create(SMALL, "bob", "d", "s")
+    app = visit("builder", run=run.id)
+    assert app.button(key="stop").disabled and not app.button(key="train").disabled
+    assert "In the queue" in progress(app)
+
+
+def test_an_unknown_run_is_said_to_be_unknown(visit):
+    app = visit("builder", run="nobody")
+    assert "There is no run under this link" in text(app)
+    assert app.button(key="stop").disabled and not app.button(key="train").disabled
+
+
+# --------------------------------------------------------- a run in each state
+
+BEGUN = [events.Started(8, 3, 512, 128, SMALL.parameters), events.Compiled(0.5)]
+UNDER_WAY = [
+    events.Progress(4, 4, 2.0, 0.3, 0.5, 512.0), events.Progress(8, 4, 1.5, 0.5, 1.0, 512.0),
+    events.EpochEnded(1, 8, 1.75, 0.4, 1.4, 0.55, 1.1),
+    events.Progress(12, 4, 1.25, 0.6, 1.5, 512.0),
+]  # fmt: skip
+
+
+def any_weights(spec: RunSpec) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return {name: rng.normal(0, 0.1, shape).astype(np.float32)
+            for name, shape in weight_shapes(spec).items()}  # fmt: skip
+
+
+@pytest.fixture
+def make(runs, tiny):
+    """A function that puts a run with this history, and perhaps weights, into the store."""
+
+    def make(history, weights=False):
+        run = runs.create(SMALL, "ada", tiny.name, tiny.source).id
+        runs.begin(run)
+        runs.append(run, history)
+        if weights:
+            runs.save_checkpoint(run, events.Checkpoint(12, any_weights(SMALL), {}))
+        return run
+
+    return make
+
+
+def progress(app: AppTest) -> str:
+    """The words on the progress bar."""
+    (found,) = app.get("progress")
+    return found.proto.text
+
+
+def charts_on(app: AppTest) -> list[str]:
+    return [chart.key for chart in app.get("echarts_chart")]
+
+
+def test_a_queued_run_shows_its_place(visit, runs):
+    first, second = (runs.create(SMALL, "ada", "d", "s").id for _ in range(2))
+    assert "starting" in progress(visit("builder", run=first))
+    assert "1 run before yours" in progress(visit("builder", run=second))
+
+
+def test_a_run_before_its_first_point_is_said_to_compile(visit, make, desk):
+    run = make(BEGUN)
+    assert "Compiling the network" in progress(visit("builder", run=run))
+    desk.state = "starting"
+    assert "Starting the training process" in progress(visit("builder", run=run))
+
+
+def test_a_running_run_shows_where_it_is(visit, make):
+    app = visit("builder", run=make(BEGUN + UNDER_WAY))
+    assert "Epoch 2 of 3" in progress(app) and "512 images/s" in progress(app)
+    assert "2 s left" in progress(app)  # 12 of 24 steps took 1.5 s
+    assert charts_on(app) == ["loss", "accuracy"]
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert shown["Validation accuracy"] == "55.00%" and shown["Validation loss"] == "1.4000"
+    assert shown["Test accuracy"] == "–"
+    assert not app.button(key="stop").disabled and app.button(key="train").disabled
+
+
+def test_a_running_run_is_steered_by_its_owner(visit, make, desk):
+    run = make(BEGUN + UNDER_WAY)
+    app = visit("builder", run=run)
+    app.button(key="pause").click().run()
+    app.button(key="step").click().run()
+    app.toggle(key="slow").set_value(True).run()
+    app.select_slider(key=f"rate_now.{run}").set_value(0.01).run()
+    app.button(key="resume").click().run()
+    commands = [(command, value) for _, command, value in desk.told]
+    assert commands == [("pause", None), ("step", 1), ("slow", pytest.approx(0.3)),
+                        ("learning_rate", pytest.approx(0.01)), ("resume", None)]  # fmt: skip
+    assert {told for told, _, _ in desk.told} == {run}
+
+
+def test_an_ended_run_can_be_taken_further(visit, make, runs):
+    run = make(BEGUN + UNDER_WAY, weights=True)
+    runs.end(run, "finished", test_accuracy=0.9, test_loss=0.3, seconds=2.5)
+    before = runs.get(run).spec.epochs
+    app = visit("builder", run=run)
+    app.number_input(key="more").set_value(3).run()
+    app.button(key="train_more").click().run()
+    assert (runs.get(run).status, runs.get(run).spec.epochs) == ("queued", before + 3)
+    assert query(app)["epochs"] == str(before + 3)
+
+
+def test_a_finished_run_says_how_good_it_is_and_leads_to_drawing(visit, make, runs):
+    run = make(BEGUN + UNDER_WAY, weights=True)
+    runs.end(run, "finished", test_accuracy=0.9123, test_loss=0.3, seconds=2.5)
+    app = visit("builder", run=run)
+    assert "91.23%" in app.success[0].value and "2.5 s" in app.success[0].value
+    assert charts_on(app) == ["loss", "accuracy"] and not app.get("progress")
+    assert app.button(key="stop").disabled and not app.button(key="train").disabled
+    app.button(key="to_draw").click().run()
+    assert app.selectbox[0].value == run
+
+
+def test_a_stopped_run_keeps_what_it_has(visit, make, runs):
+    run = make(BEGUN + UNDER_WAY, weights=True)
+    runs.end(run, "stopped", test_accuracy=0.8, test_loss=0.3, seconds=1.5)
+    app = visit("builder", run=run)
+    assert any("Stopped after 1.5 s" in i.value and "80.00%" in i.value for i in app.info)
+    assert app.button(key="to_draw")
+
+
+@pytest.mark.parametrize("status", ["interrupted", "failed"])
+def test_a_run_that_ended_badly_says_why_and_is_no_success(visit, make, runs, status):
+    run = make(BEGUN + UNDER_WAY)
+    runs.end(run, status, "The worker met a sad end.")
+    app = visit("builder", run=run)
+    assert [w.value for w in app.warning] == ["The worker met a sad end."] and not app.success
+    assert charts_on(app) == ["loss", "accuracy"]
+    assert app.button(key="stop").disabled and not app.button(key="train").disabled
+    assert "to_draw" not in {b.key for b in app.button}
+
+
+def test_a_run_stopped_in_the_queue_says_so(visit, runs):
+    run = runs.create(SMALL, "ada", "d", "s").id
+    runs.cancel(run)
+    app = visit("builder", run=run)
+    assert [w.value for w in app.warning] == ["Stopped before it began."] and not charts_on(app)
+
+
+def test_a_link_to_a_run_alone_shows_the_runs_design(visit, runs):
+    app = visit("builder", run=runs.create(SMALL, "bob", "d", "s").id)
+    assert RunSpec.from_query({k: v for k, v in query(app).items() if k != "run"}) == SMALL
+
+
+def test_a_runs_design_can_be_brought_back(visit, make, runs):
+    run = make(BEGUN + UNDER_WAY)
+    runs.end(run, "interrupted", "It ended.")
+    app = visit("builder", run=run, net="8-relu")
+    app.button(key="load_design").click().run()
+    assert RunSpec.from_query({k: v for k, v in query(app).items() if k != "run"}) == SMALL
+    assert "load_design" not in {b.key for b in app.button}
+
+
+# ------------------------------------------------------------------------- draw
+
+
+def drawing(image: np.ndarray) -> dict:
+    """What the canvas sends for this image (28, 28), drawn large in white on black."""
+    picture = Image.fromarray(image).resize((336, 336), Image.Resampling.NEAREST).convert("RGBA")
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    data = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    raw = {"objects": [{"type": "path", "stroke": "#FFFFFF"}]}
+    return {"drawing": {"raw": raw, "data": data}, "backgroundFit": None}
+
+
+def draw(app: AppTest, image: np.ndarray) -> AppTest:
+    app.session_state["canvas_0"] = drawing(image)
+    app.run()
+    assert not app.exception
+    return app
+
+
+def answer(app: AppTest) -> int | None:
+    """The label that the page says, None if it says none."""
+    found = re.search(r'id="answer"[^>]*>(\d)<', text(app))
+    return int(found[1]) if found else None
+
+
+def test_an_empty_canvas_says_draw_something(visit):
+    app = visit("draw")
+    assert answer(app) is None and any("Draw something" in i.value for i in app.info)
+    app = draw(app, np.zeros((28, 28), np.uint8))
+    assert answer(app) is None and any("Draw something" in i.value for i in app.info)
+
+
+def surest(data, label: int) -> np.ndarray:
+    """The image of this label of which the default model is surest."""
+    images = data.test.images[data.test.labels == label]
+    return images[models.default().network.predict(images)[:, label].argmax()]
+
+
+@pytest.mark.parametrize("label", range(10))
+def test_a_real_digit_gets_its_label(visit, tiny, label):
+    app = draw(visit("draw"), surest(tiny, label))
+    assert answer(app) == label and not app.info
+    assert text(app).count('class="bar') >= 10
+
+
+def test_clear_forgets_the_drawing(visit, tiny):
+    app = draw(visit("draw"), surest(tiny, 3))
+    app.button(key="clear").click().run()
+    assert answer(app) is None and any("Draw something" in i.value for i in app.info)
+
+
+def test_a_drawing_outlives_a_visit_to_another_page(visit, tiny):
+    app = draw(visit("draw"), surest(tiny, 3))
+    app.switch_page("pages/dataset.py").run()
+    app.switch_page("pages/draw.py").run()
+    assert not app.exception and answer(app) == 3
+
+
+def test_a_runs_own_model_answers(visit, make, runs, tiny):
+    run = make(BEGUN + UNDER_WAY, weights=True)
+    runs.end(run, "finished", test_accuracy=0.5, test_loss=1.0, seconds=1.0)
+    app = visit("builder", run=run)
+    app.switch_page("pages/draw.py").run()
+    draw(app, surest(tiny, 3))
+    choice = app.selectbox[0]
+    assert choice.value == "default" and answer(app) == 3
+    choice.set_value(run).run()
+    weights = runs.checkpoint(run).weights
+    seen = seen_by_the_model(app)
+    said = Network.from_weights(SMALL, weights).predict(seen[None])[0]
+    assert answer(app) == said.argmax()
+
+
+def seen_by_the_model(app: AppTest) -> np.ndarray:
+    (picture,) = re.findall(r'src="data:image/png;base64,([^"]+)" alt="what the model', text(app))
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(picture))))

@@ -1,0 +1,116 @@
+"""The regression of the Backprop page through AppTest, with a worker that the test plays."""
+
+# ruff: noqa: F811 (the fixtures of test_pages are used by their names)
+
+import numpy as np
+import pytest
+
+from mnist_core.jobs.remote_calls import BUSY, Call
+from mnist_core.lessons import regression, source_code
+from tests.pages.test_pages import desk, fresh, runs, text, use, visit  # noqa: F401
+
+TWINS = {"fit_line": regression.fit, "fit_line_inside": regression.fit_inside}
+
+
+@pytest.fixture
+def calls(desk):
+    """The calls that the page made; the worker answers with NumPy's path, a millionth beside it."""
+    made = []
+
+    def call(name, **arguments):
+        made.append(Call(name, arguments))
+        made[-1].finish(TWINS[name](**arguments) + 1e-6)
+        return made[-1]
+
+    desk.call = call
+    return made
+
+
+@pytest.fixture
+def app(visit, calls):
+    return visit("backprop", topic="Regression")
+
+
+def rows(app):
+    found = app.table[0].value
+    return {name: tuple(map(float, row)) for name, *row in found.itertuples(index=False)}
+
+
+def test_numpy_is_there_at_once_beside_the_exact_solution(app, calls):
+    found = rows(app)
+    assert not calls and "Adam, TensorFlow" not in found
+    points = regression.generated(60, 0.8, 0.3, 0.2, np.random.default_rng(0))
+    exact = np.polyfit(points.x, points.y, 1)
+    for name in ("exact (closed form)", "exact (np.linalg.lstsq)"):
+        np.testing.assert_allclose(found[name][:2], exact, atol=1e-6)
+    path = regression.fit(points.x, points.y, 0.01, 100, 1)
+    np.testing.assert_allclose(found["Adam, NumPy"][:2], path[-1, :2], atol=1e-6)
+
+
+def test_tensorflow_is_asked_for_exactly_this_line(app, calls):
+    app.select_slider(key="line_epochs").set_value(50).run()
+    app.button(key="line_run").click().run()
+    (call,) = calls
+    assert call.name == "fit_line"
+    assert (call.arguments["epochs"], call.arguments["learning_rate"]) == (50, 0.01)
+    assert "differ by **1.0e-06** at most" in text(app)
+    assert "Adam, TensorFlow" in rows(app)
+    app.slider(key="line_noise").set_value(0.5).run()
+    assert "Adam, TensorFlow" not in rows(app)  # it has not seen these points
+
+
+def test_the_switch_runs_the_version_with_weights_inside(app, calls):
+    before = rows(app)["Adam, NumPy"]
+    app.toggle(key="line_inside").set_value(True).run()
+    assert "Nothing is learned" in text(app)
+    assert rows(app)["Adam, NumPy"] != before
+    assert [c.value for c in app.code] == [
+        source_code.source("jobs/tapes", "fit_line_inside").strip(),
+        "\n\n".join(source_code.source("lessons/regression", name)
+                    for name in ("draw", "differentiate", "fit_inside")).strip(),
+    ]  # fmt: skip
+    app.button(key="line_run").click().run()
+    assert [c.name for c in calls] == ["fit_line_inside"]
+
+
+def test_without_a_worker_numpy_goes_on_and_the_page_says_so(app, desk):
+    def refuse(name, **arguments):
+        raise ValueError("Training is not available: no room.")
+
+    desk.call = refuse
+    app.button(key="line_run").click().run()
+    assert app.warning[0].value.startswith("Training is not available: no room.")
+    assert "Adam, NumPy" in rows(app) and "Adam, TensorFlow" not in rows(app)
+
+
+def test_a_busy_worker_is_waited_for_and_then_given_up(app, desk):
+    waits = Call("fit_line", {})
+    desk.call = lambda name, **arguments: waits
+    app.button(key="line_run").click().run()
+    assert not app.warning and "Adam, NumPy" in rows(app)
+    waits.fail(BUSY)
+    app.run()
+    assert app.warning[0].value.startswith(BUSY)
+
+
+@pytest.mark.parametrize("points", ["Given: y = 2x − 1", "Digits: ink against thickness"])
+def test_other_points_are_fitted(app, points):
+    app.selectbox(key="line_points").select(points).run()
+    assert not app.exception
+    found = rows(app)
+    if points.startswith("Given"):
+        assert found["exact (closed form)"] == (2, -1, 0)
+        assert "Adam's step is about its learning rate" in text(app)
+    else:
+        assert found["exact (closed form)"][0] > 0  # a thicker stroke, more ink
+
+
+def test_a_file_is_read_or_refused(app):
+    app.selectbox(key="line_points").select("Your own (CSV)").run()
+    assert "Choose a CSV file" in text(app) and not app.table
+    app.file_uploader(key="line_csv").upload("p.csv", b"size,price\n0,1\n1,3\n2,5\n", "text/csv")
+    app.run()
+    assert rows(app)["exact (closed form)"] == (2, 1, 0)
+    app.file_uploader(key="line_csv").upload("p.csv", b"0,1\n1,three\n", "text/csv")
+    app.run()
+    assert "Line 2 holds 'three'" in app.error[0].value and not app.table
