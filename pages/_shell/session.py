@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import streamlit as st
@@ -80,6 +80,34 @@ class State:
     deleted: list[str] = field(default_factory=list)  # runs, just now: they can be had back
     listed: int = 0  # goes up when the list of runs forgets what was ticked
     converting: set[tuple[str, str]] = field(default_factory=set)  # run, model file that is made
+
+
+T = TypeVar("T")
+
+
+@runtime_checkable
+class AboutData(Protocol):
+    """A state with choices among the digits in use."""
+
+    def forget_data(self) -> None:
+        """Let go of them: other digits are in use now."""
+
+
+def of(kind: type[T]) -> T:
+    """The visitor's own `kind`, a dataclass with defaults; a fresh one at first."""
+    # By name: Streamlit may reload the file of a class during a session.
+    return _states().setdefault(kind.__name__, kind())
+
+
+def forget_data() -> None:
+    """Nothing is picked, collected, selected or sent: the data has changed."""
+    for kept in _states().values():
+        if isinstance(kept, AboutData):
+            kept.forget_data()
+
+
+def _states() -> dict[str, Any]:
+    return st.session_state.setdefault("states", {})
 
 
 def state() -> State:

@@ -1,0 +1,26 @@
+"""What is looked at, tried and fitted on the Backprop page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from mnist_core.lessons.microscope import Trial
+from pages._shell import session
+
+
+@dataclass
+class BackpropState:
+    """What is looked at, tried and fitted on the Backprop page."""
+
+    picks: dict[str, tuple[int, ...]] = field(default_factory=dict)  # neurons and weights looked at
+    trial: tuple[str, Trial] | None = field(default=None, repr=False)  # of which specimen
+    trial_fault: str = ""
+    # what was asked of a worker, and its call or why there is none
+    fitting: tuple[Any, Any] | None = field(default=None, repr=False)
+    draw: int = 0  # which random draw the concepts show
+
+
+def mine() -> BackpropState:
+    """The visitor's own."""
+    return session.of(BackpropState)
