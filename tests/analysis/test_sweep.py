@@ -112,11 +112,11 @@ def test_importance_of_a_whole_grid_is_the_variance_explained():
 
 @pytest.mark.slow
 def test_importance_of_a_search_names_what_matters_and_grows_its_forest_elsewhere():
-    code = ("import sys, test_sweep as t\nfrom mnist_core import sweep\n"
+    code = ("import sys, test_sweep as t\nfrom mnist_core.analysis import sweep\n"
             "found = sweep.weighed(t.SEARCH, t.tried(t.SEARCH, t.hill, 20))\n"
             "print(list(found), found['learning_rate'] > 0.8, 'sklearn' in sys.modules)")
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=sweep.ROOT / "tests",
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=sweep.ROOT / "tests" / "analysis",
         env={"PYTHONPATH": str(sweep.ROOT)},
     )  # fmt: skip
     assert done.stdout.strip() == "['learning_rate', 'optimizer'] True False", done.stderr

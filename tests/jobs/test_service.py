@@ -389,8 +389,8 @@ def test_close_ends_every_process_and_marks_what_was_running(service, submit, st
 SERVER = """
 import sys, time
 from mnist_core.runs import Runs
-from mnist_core.service import Service
-from mnist_core.spec import Layer, RunSpec
+from mnist_core.jobs import Service
+from mnist_core.design import Layer, RunSpec
 service = Service(Runs(sys.argv[1]), sys.argv[2]).start()
 spec = RunSpec(layers=(Layer(1024),) * 4, batch_size=64, epochs=100)
 run = service.submit(spec, "ada", "sample", sys.argv[2]).id
@@ -451,7 +451,7 @@ def test_a_service_that_cannot_start_says_so(tmp_path, monkeypatch):
 
 def test_the_web_side_imports_no_tensorflow():
     code = (
-        "import sys, mnist_core.service; "
+        "import sys, mnist_core.jobs.service; "
         "sys.exit(any(m in sys.modules for m in ('tensorflow', 'keras', 'mnist_core.training.engine')))"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

@@ -18,5 +18,5 @@ def test_it_is_what_inspect_says(thing):
 
 
 def test_what_is_not_there_gets_a_sentence():
-    with pytest.raises(ValueError, match="no 'nothing' at the top of regression"):
+    with pytest.raises(ValueError, match="no 'nothing' at the top of lessons/regression"):
         source_code.source("lessons/regression", "nothing")

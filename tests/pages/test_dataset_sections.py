@@ -10,6 +10,7 @@ import pytest
 from mnist_core.data import own_data
 from mnist_core.jobs import background
 from mnist_core.statistics import label_errors, projections
+from pages._components import scatter
 from pages._dataset import your_own
 from pages._shell import shared
 from tests.data.test_uploads import npz, packed, pictures
@@ -53,12 +54,12 @@ def clicks(monkeypatch):
     """What the visitor does on the map, once each: ("picked", point) or ("selected", points)."""
     waiting, drawn = [], []
 
-    def scatter(shown, title, picked, chosen, key):
+    def scatter_drawn(shown, title, picked, chosen, key):
         drawn.append((shown, picked, chosen))
         what, value = waiting.pop() if waiting else (None, None)
         return (value if what == "picked" else None), (value if what == "selected" else None)
 
-    monkeypatch.setattr(scatter, "scatter", scatter)
+    monkeypatch.setattr(scatter, "scatter", scatter_drawn)
     return waiting, drawn
 
 
@@ -226,8 +227,9 @@ def test_an_upload_is_checked_then_used(visit, jobs, clicks, mnist, monkeypatch,
 def test_the_example_is_a_good_upload(tiny):
     from mnist_core.data import uploads
 
-    train, test = uploads.read([("digits.zip", your_own.example(tiny))])
-    assert np.bincount(np.concatenate([train.labels, test.labels])).min() >= 2
+    brought = uploads.read_files([("digits.zip", your_own.example(tiny))])
+    labels = np.concatenate([brought.train.labels, brought.test.labels])
+    assert np.bincount(labels).min() >= 2
 
 
 def test_the_map_as_numbers(tiny, arrays):

@@ -55,7 +55,7 @@ class Worker(Desk):
 @pytest.fixture
 def desk(runs, monkeypatch):  # noqa: F811
     found = Worker(runs)
-    monkeypatch.setattr("pages._shared.service", lambda: found)
+    monkeypatch.setattr("pages._shell.shared.service", lambda: found)
     return found
 
 

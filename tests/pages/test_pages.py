@@ -146,14 +146,15 @@ def test_no_page_needs_tensorflow(tmp_path, tiny):
     code = f"""
 import sys
 import pytest
-from tests.pages.test_pages import Desk, Runs, STEMS, _shared, open_page
+from tests.pages.test_pages import Desk, Runs, STEMS, open_page, shared
 desk = Desk(Runs({str(tmp_path)!r}))
-_shared.runs, _shared.service = lambda: desk.runs, lambda: desk
+shared.runs, shared.service = lambda: desk.runs, lambda: desk
 for stem in STEMS:
     open_page(stem)
     if stem == "dataset":  # the first digits do not wait for what draws the charts
-        assert "pages._browse" in sys.modules
-        assert not {{"pages._dataset.pixel_statistics", "mnist_core.charts", "pandas"}} & set(sys.modules)
+        assert "pages._dataset.browse" in sys.modules
+        late = {{"pages._dataset.pixel_statistics", "mnist_core.charts", "pandas"}}
+        assert not late & set(sys.modules)
 loaded = {{"tensorflow", "keras", "mnist_core.training.engine"}} & set(sys.modules)
 assert not loaded, loaded
 """

@@ -418,9 +418,9 @@ def test_a_crash_while_saving_leaves_the_old_file(runs, run, monkeypatch, moment
 
 WRITER = """
 import sys
-from mnist_core import events
+from mnist_core.design import RunSpec
 from mnist_core.runs import Runs
-from mnist_core.spec import RunSpec
+from mnist_core.training import events
 runs, run = Runs(sys.argv[1]), sys.argv[2]
 for i in range(10**9):
     runs.append(run, [events.Progress(i, half, 0.0, 0.0, 0.0, 0.0) for half in (1, 2)])

@@ -28,7 +28,7 @@ def test_what_was_written_before_an_exception_arrives(capfd):
 def test_a_process_without_stderr_goes_on():
     code = (
         "import os; os.close(2)\n"
-        "from mnist_core.quiet import stderr_without\n"
+        "from mnist_core.training.stderr_filter import stderr_without\n"
         "with stderr_without('note'): print('on')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -36,6 +36,6 @@ def test_a_process_without_stderr_goes_on():
 
 
 def test_the_engine_loads_in_silence():
-    done = subprocess.run([sys.executable, "-c", "import mnist_core.engine"],
+    done = subprocess.run([sys.executable, "-c", "import mnist_core.training.engine"],
                           capture_output=True, text=True, check=True)  # fmt: skip
     assert done.stderr == ""
