@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mnist_core.tools.bench_app import CHROMIUM, FLAGS, IDLE, App
+from mnist_core.tools import browser
+from mnist_core.tools.bench_app import IDLE, App
 from mnist_core.training import estimate, host
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
@@ -88,15 +88,13 @@ def chromium(*flags: str) -> Iterator:
     """A Chromium driven by Playwright, with these flags beside the usual ones. Without either the
     test is skipped, or fails under REQUIRE_BROWSER=1."""
     try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        _missing("Playwright is not installed (pip install playwright).")
-    if not shutil.which(CHROMIUM):
-        _missing(f"There is no {CHROMIUM}.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags])
-        yield browser
-        browser.close()
+        import playwright.sync_api  # noqa: F401
+
+        browser.find()
+    except (ImportError, RuntimeError) as error:
+        _missing(str(error))
+    with browser.opened(*flags) as opened:
+        yield opened
 
 
 def _missing(reason: str) -> None:

@@ -12,8 +12,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,12 +22,9 @@ from mnist_core.design.recipes import RECIPES
 from mnist_core.design.spec import RunSpec
 from mnist_core.runs.records import Run, Runs
 
+from . import browser
+
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 WARM = 60.0  # seconds that a worker may need to start
 WATCHED = RunSpec(epochs=12)
@@ -104,7 +100,7 @@ def run(progress: Callable[[str], None] | None = None, rounds: int = 3) -> dict[
     the same while a run trains. Raises RuntimeError, in one sentence, without Chromium.
     """
     say = progress or (lambda words: None)
-    with browser() as chromium, tempfile.TemporaryDirectory() as home:
+    with browser.opened() as chromium, tempfile.TemporaryDirectory() as home:
         app = App(Path(home)).start()
         try:
             return _measure(app, chromium.new_context().new_page(), say, rounds)
@@ -112,29 +108,9 @@ def run(progress: Callable[[str], None] | None = None, rounds: int = 3) -> dict[
             app.stop()
 
 
-@contextmanager
-def browser() -> Iterator[Any]:
-    """Chromium, driven by Playwright. Raises RuntimeError, in one sentence, without either."""
-    try:
-        from playwright.sync_api import Error as PlaywrightError
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        raise RuntimeError("Playwright is not installed: pip install playwright.") from None
-    if not Path(CHROMIUM).exists():
-        raise RuntimeError(f"There is no {CHROMIUM}: install Chromium to look at the app in it.")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        try:
-            yield opened
-        except PlaywrightError as error:
-            raise RuntimeError(f"The browser gave up: {error.message.splitlines()[0]}") from error
-        finally:
-            opened.close()
-
-
 def picture(figure: Any, path: str | Path, width: int = 900, height: int = 300) -> None:
     """Write a Plotly figure as a PNG picture. Raises RuntimeError without Chromium."""
-    with browser() as chromium:
+    with browser.opened() as chromium:
         page = chromium.new_page(viewport={"width": width, "height": height},
                                 device_scale_factor=2)  # fmt: skip
         figure.update_layout(width=width, height=height)

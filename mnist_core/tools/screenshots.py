@@ -16,7 +16,8 @@ from PIL import Image
 
 from mnist_core.design.spec import Conv, Layer, RunSpec
 
-from .bench_app import IDLE, ROOT, WARM, App, browser
+from . import browser
+from .bench_app import IDLE, ROOT, WARM, App
 
 THEMES = ("light", "dark")
 SIZE = {"width": 1280, "height": 800}
@@ -34,7 +35,7 @@ def take(folder: Path, say: Callable[[str], None] = lambda words: None) -> Itera
     be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with browser() as chromium, tempfile.TemporaryDirectory() as home:
+    with browser.opened() as chromium, tempfile.TemporaryDirectory() as home:
         app = App(Path(home)).start()
         try:
             for theme in THEMES:

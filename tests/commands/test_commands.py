@@ -174,17 +174,17 @@ def test_bench_prints_a_table_and_the_machine(monkeypatch, capsys):
 
 
 def test_bench_without_a_browser_still_prints_the_rest(monkeypatch, capsys):
-    from mnist_core.tools import bench, bench_app, bench_estimates
+    from mnist_core.tools import bench, bench_estimates
 
     machine = {"cpu": "A CPU", "cores": 2, "peak_gflops": 158.0, "repeats": 3, "networks": []}
     monkeypatch.setattr(bench, "run", lambda progress: machine)
     monkeypatch.setattr(bench, "costs", lambda progress: [])
     monkeypatch.setattr(bench_estimates, "run", lambda progress: [])
-    monkeypatch.setattr(bench_app, "CHROMIUM", "/nowhere/chromium")
+    monkeypatch.setenv("CHROMIUM", "/nowhere/chromium")
     assert main(["bench", "--json"]) == 0
     said = capsys.readouterr()
     assert json.loads(said.out.splitlines()[-1])["app"] is None
-    assert "There is no /nowhere/chromium" in said.err
+    assert "There is no /nowhere/chromium: install Chromium" in said.err
 
 
 # ---- what is refused

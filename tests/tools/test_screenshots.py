@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from mnist_core.__main__ import main
-from mnist_core.tools import bench_app, screenshots
+from mnist_core.tools import screenshots
 from mnist_core.tools.bench_app import ROOT
 from pages._shell import navigation
 from tests.serving import chromium
@@ -51,7 +51,7 @@ def needs_a_browser():
 
 
 def test_without_chromium_one_sentence_says_so(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(bench_app, "CHROMIUM", str(tmp_path / "none"))
+    monkeypatch.setenv("CHROMIUM", str(tmp_path / "none"))
     assert main(["screenshots", "--out", str(tmp_path)]) == 2
     said = capsys.readouterr().err.strip()
     assert "Chromium" in said or "Playwright" in said
