@@ -1,8 +1,10 @@
-"""The README says what the code does: its commands, options, settings, pages and map."""
+"""The README says what the code does: its commands, options, settings and pages."""
 
+import ast
 import re
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,8 @@ from mnist_core.runs import models
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
-SOURCES = [*ROOT.glob("mnist_core/*.py"), *ROOT.glob("pages/*.py")]
+SOURCES = [*ROOT.rglob("mnist_core/**/*.py"), *ROOT.rglob("pages/**/*.py")]
+REQUIREMENTS = [ROOT / "requirements.txt", ROOT / "tests" / "requirements.txt"]
 
 
 def block(name: str) -> str:
@@ -20,11 +23,14 @@ def block(name: str) -> str:
     return re.search(rf"<!-- command: {name} -->\n```bash\n(.*?)```", README, re.S)[1].strip()
 
 
-@pytest.mark.parametrize(("name", "end"), [("run", "streamlit run app.py"), ("test", "-m pytest")])
-def test_each_command_makes_its_own_environment(name, end):
+@pytest.mark.parametrize(("name", "file", "end"), [
+    ("run", "requirements.txt", "streamlit run app.py"),
+    ("test", "tests/requirements.txt", "-m pytest"),
+])  # fmt: skip
+def test_each_command_makes_its_own_environment(name, file, end):
     command = block(name)
     assert command.startswith("python3 -m venv .venv && ")
-    assert ".venv/bin/pip install -r requirements.txt" in command
+    assert f".venv/bin/pip install -r {file} &&" in command
     assert command.endswith(end)
     assert "\n" not in command
 
@@ -46,20 +52,13 @@ def test_every_setting_is_listed_and_every_listed_one_is_read():
 
 
 def test_every_page_is_listed():
-    text = (ROOT / "pages" / "_ui.py").read_text()
+    text = (ROOT / "pages" / "_shell" / "navigation.py").read_text()
     table = re.search(r"PAGES = \{(.*?)\n\}", text, re.S)[1]
     pages = dict(re.findall(r'"(\w+)": \("([^"]+)"', table))
     section = README.split("## The pages")[1].split("\n## ")[0]
     listed = re.findall(r"^\| ([A-Z][^|]+?) \|", section, re.M)
     assert listed == list(pages.values())
-    assert {p.stem for p in ROOT.glob("pages/[a-z]*.py")} == set(pages)
-
-
-def test_the_map_names_every_file():
-    drawing = README.split("## How it is built")[1].split("```")[1]
-    mapped = set(re.findall(r"\b(\w+\.py)\b", drawing))
-    files = {p.name for p in ROOT.glob("mnist_core/*.py")} - {"__init__.py"}
-    assert mapped == files | {"app.py"} | {p.name for p in ROOT.glob("pages/_*.py")}
+    assert {p.stem for p in ROOT.glob("pages/*.py")} == set(pages)
 
 
 def test_the_commands_and_options_are_those_of_the_command_line():
@@ -102,9 +101,35 @@ def test_numbers_of_the_design_limits_and_tables():
 
 
 def test_every_requirement_is_pinned_and_says_what_it_is_for():
-    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    lines = [line for path in REQUIREMENTS for line in path.read_text().splitlines()]
     for line in filter(None, lines):
-        if not line.startswith("#"):
+        if not line.startswith(("#", "-r")):
             requirement, _, reason = line.partition("#")
-            assert re.fullmatch(r"[\w.-]+==[\w.]+(; .*)?", requirement.strip()), line
+            assert re.fullmatch(r"[\w.-]+(\[\w+\])?==[\w.]+(; .*)?", requirement.strip()), line
             assert reason.strip(), line
+
+
+def test_what_the_app_imports_is_among_what_it_needs():
+    """And not by chance there, because something else needs it too. `tools` may need the tests'."""
+    needed = REQUIREMENTS[0].read_text().lower()
+    listed = set(re.findall(r"^([\w.-]+)==", needed, re.M))
+    ours = {"mnist_core", "pages", "umap", *sys.stdlib_module_names}
+    distributions = packages_distributions()
+    for path in SOURCES:
+        if path.is_relative_to(ROOT / "mnist_core" / "tools"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module]
+            for root in {name.split(".")[0] for name in names} - ours:
+                owners = {owner.lower().replace("_", "-") for owner in distributions[root]}
+                assert owners & listed, f"{path.relative_to(ROOT)} imports {root}"
+
+
+def test_what_only_tests_need_is_kept_from_the_app():
+    app, tests = (path.read_text() for path in REQUIREMENTS)
+    names = [set(re.findall(r"^([\w.-]+)(?:\[\w+\])?==", text, re.M)) for text in (app, tests)]
+    assert not names[0] & names[1]
+    assert {"pytest", "playwright", "onnxruntime", "ipykernel", "pyright", "ruff"} <= names[1]
+    assert "-r ../requirements.txt" in tests.splitlines()
