@@ -14,7 +14,7 @@ from mnist_core.runs import models
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
-SOURCES = [*ROOT.rglob("mnist_core/**/*.py"), *ROOT.rglob("pages/**/*.py")]
+SOURCES = [path for top in ("mnist_core", "pages") for path in (ROOT / top).rglob("*.py")]
 REQUIREMENTS = [ROOT / "requirements.txt", ROOT / "tests" / "requirements.txt"]
 
 
