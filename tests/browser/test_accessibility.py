@@ -1,11 +1,9 @@
 """Nobody is kept out: axe-core on every page, in both themes."""
 
-# ruff: noqa: F811 (the fixtures of test_browser are used by their names)
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.browser.test_browser import go, server, visitor  # noqa: F401
 from tests.serving import PHONE, settle
 
 AXE = Axe()

@@ -1,12 +1,11 @@
 """The microscope in a browser, on a phone: through a network and back by tap, into its cells."""
 
-# ruff: noqa: F811 (the fixtures of test_browser are used by their names)
 
 import re
 
 import pytest
 
-from tests.browser.test_browser import go, parameters, server, visitor  # noqa: F401
+from tests.browser.visiting import parameters
 from tests.serving import PHONE, poll, settle
 
 PLACE = re.compile(r"(\w+) · step (\d+) of (\d+)")

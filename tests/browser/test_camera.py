@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browser.test_browser import answered, go, server, visitor  # noqa: F401
+from tests.browser.visiting import answered
 from tests.imaging.test_photos import page as paper
 from tests.imaging.test_photos import photo, sure
 from tests.serving import chromium, settle
 
-# ruff: noqa: F811  (fixtures are imported, then taken as arguments)
 pytestmark = pytest.mark.slow
 SHAPE = 480, 640  # the camera's pixels
 

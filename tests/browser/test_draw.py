@@ -6,21 +6,10 @@ import re
 import pytest
 from PIL import Image
 
-from tests.browser.test_browser import (  # noqa: F401
-    Finger,
-    answered,
-    draw,
-    go,
-    places,
-    server,
-    surest,
-    visitor,
-)
+from tests.browser.visiting import Finger, answered, draw, places, surest
 from tests.imaging.test_photos import page as paper
 from tests.imaging.test_photos import photo, sure
 from tests.serving import PHONE, poll, settle
-
-# ruff: noqa: F811  (fixtures are imported, then taken as arguments)
 
 
 def test_a_photo_is_uploaded_read_and_explained(go, mnist):

@@ -1,13 +1,11 @@
 """The Evaluate page in a browser: cells, sliders, a phone."""
 
-# ruff: noqa: F811 (the fixtures of test_browser are used by their names)
 
 import numpy as np
 import pytest
 
 from mnist_core.analysis import evaluation
 from mnist_core.runs import models
-from tests.browser.test_browser import go, server, visitor  # noqa: F401
 from tests.serving import PHONE, poll, settle
 
 CELLS = ".st-key-confusion button"

@@ -1,6 +1,5 @@
 """Export and Import in a browser: files that arrive, a picture that the browser makes."""
 
-# ruff: noqa: F811 (the fixtures of test_browser are used by their names)
 
 import numpy as np
 import pytest
@@ -8,7 +7,6 @@ import pytest
 from mnist_core.design.spec import Layer, RunSpec
 from mnist_core.network.network import Network
 from mnist_core.runs import models
-from tests.browser.test_browser import go, server, visitor  # noqa: F401
 from tests.serving import settle
 
 SHORT = RunSpec((Layer(32, batch_norm=True),), batch_size=128, epochs=1)

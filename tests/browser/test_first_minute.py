@@ -1,12 +1,11 @@
 """The first minute of a new visitor: how many clicks it takes, the tour, and the keyboard alone."""
 
-# ruff: noqa: F811 (the fixtures of test_browser are used by their names)
-
 import re
 
 import pytest
 
-from tests.browser.test_browser import (  # noqa: F401
+from tests.browser.test_evaluate import CELLS
+from tests.browser.visiting import (
     CANVAS,
     LIVE,
     LONG,
@@ -14,13 +13,8 @@ from tests.browser.test_browser import (  # noqa: F401
     answered,
     digit_shown,
     draw,
-    go,
-    server,
     surest,
-    turn_to,
-    visitor,
-)  # fmt: skip
-from tests.browser.test_evaluate import CELLS
+)
 from tests.serving import PHONE, poll, settle
 
 COUNT = "window.clicks = 0; addEventListener('click', () => window.clicks++, true)"

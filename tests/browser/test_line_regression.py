@@ -1,10 +1,8 @@
 """The regression in a browser: run in the worker, played, at a desk and on a phone."""
 
-# ruff: noqa: F811 (the fixtures of test_browser are used by their names)
 
 import pytest
 
-from tests.browser.test_browser import go, server, visitor  # noqa: F401
 from tests.serving import PHONE, poll, settle
 
 LINE = ".st-key-regression .scatterlayer path.js-line"

@@ -5,7 +5,6 @@ import re
 
 import pytest
 
-from tests.browser.test_browser import visitor  # noqa: F401  a fixture
 from tests.data.test_uploads import packed, pictures
 from tests.serving import PHONE, Server, poll, settle
 
@@ -22,7 +21,7 @@ def server(tmp_path_factory, tiny):
 
 
 @pytest.fixture
-def mapped(server, visitor):  # noqa: F811
+def mapped(server, visitor):
     """A function that opens the dataset page and waits for the map."""
 
     def mapped(section="Map", **how):
@@ -118,7 +117,7 @@ def test_a_finger_picks_on_a_phone_and_the_page_stays_narrow(mapped):
 
 
 @pytest.mark.slow
-def test_an_upload_is_shown_to_its_visitor_only(mapped, visitor, server, mnist):  # noqa: F811
+def test_an_upload_is_shown_to_its_visitor_only(mapped, visitor, server, mnist):
     page = mapped("Your own")
     content = packed(pictures(mnist.test.images[:50], mnist.test.labels[:50]))
     file = {"name": "ours.zip", "mimeType": "application/zip", "buffer": content}

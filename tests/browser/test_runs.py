@@ -1,10 +1,8 @@
 """The Runs page in a browser: ticks in the list, a deletion undone, a race to its verdict."""
 
-# ruff: noqa: F811 (the fixtures of test_browser are used by their names)
 
 import pytest
 
-from tests.browser.test_browser import go, server, visitor  # noqa: F401
 from tests.serving import PHONE, poll, settle
 
 LIST = "[data-testid=stDataFrame] canvas"
