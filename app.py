@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages._shell import navigation
+from pages._shell import navigation, notes
 
 st.set_page_config(page_title="MNIST Lab", page_icon=":material/edit:", layout="wide")
-navigation.patiently(navigation.route().run)()
+notes.patiently(navigation.route().run)()

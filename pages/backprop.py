@@ -4,7 +4,7 @@ import importlib
 
 import streamlit as st
 
-from pages._shell import navigation
+from pages._shell import links, navigation
 
 # section -> the module that draws it, imported when it is first asked for
 SECTIONS = {
@@ -14,5 +14,5 @@ SECTIONS = {
 
 navigation.page()
 st.title("Backpropagation, by hand")
-section = navigation.choose("topic", list(SECTIONS), "Section")
+section = links.choose("topic", list(SECTIONS), "Section")
 importlib.import_module(f"pages._backprop.{SECTIONS[section]}").section()

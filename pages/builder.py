@@ -14,14 +14,14 @@ from pages._builder import (
     live_run,
     recipe_picker,
 )
-from pages._shell import markup, navigation
+from pages._shell import links, markup, navigation, notes
 
 navigation.page()
 
 
 def problems(spec: RunSpec) -> None:
     """What is impossible or unwise, before Train is pressed."""
-    navigation.service_note()
+    notes.service_note()
     for problem in spec.problems():
         if problem.blocking:
             st.error(str(problem), icon=":material/block:")
@@ -30,7 +30,7 @@ def problems(spec: RunSpec) -> None:
 
 
 st.title("Build and train")
-spec, sentence = navigation.design_from_url()
+spec, sentence = links.design_from_url()
 if sentence:
     st.warning(sentence, icon=":material/link_off:")
 left, right = st.columns([2, 3], gap="large")
@@ -42,15 +42,15 @@ with left:
     with recipes:
         recipe_picker.panel(spec)
     lesson_maker.maker(spec)
-navigation.design_to_url(spec)
-run = navigation.run_in_url()
+links.design_to_url(spec)
+run = links.run_in_url()
 with right:
     lesson_maker.note(spec)
     problems(spec)
     live_run.buttons(spec, run)
     if run:
         live_run.run_panel(run)
-    elif navigation.asked_for_run():
+    elif links.asked_for_run():
         st.warning("There is no run under this link: it may have expired, or the link was cut "
                    "short. You can train a new one.", icon=":material/link_off:")  # fmt: skip
     network, code = st.tabs(["Layers", "Keras code"])
@@ -65,4 +65,4 @@ with right:
             code.caption("The same network in Keras. What trains it here is "
                          "`mnist_core/training/numpy_engine.py`.")  # fmt: skip
         code.code(keras_script.keras_code(spec), language="python")
-navigation.data_note()
+notes.data_note()

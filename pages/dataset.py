@@ -4,8 +4,8 @@ import importlib
 
 import streamlit as st
 
-from pages._dataset import filters
-from pages._shell import navigation, shared
+from pages._dataset import filters, opening
+from pages._shell import navigation, notes, shared
 
 # section -> the module that draws it, imported when it is first asked for: the grid of digits must
 # not wait for what draws the charts.
@@ -16,9 +16,9 @@ SECTIONS = {
 FILTERED = {"Browse", "Pixels"}
 
 navigation.page()
-navigation.opened()
+opening.opened()
 st.title("The digits")
-navigation.data_note()
+notes.data_note()
 section = st.segmented_control(
     "Section", list(SECTIONS), default="Browse", required=True, key="section", wrap=True,
     bind="query-params", label_visibility="collapsed",

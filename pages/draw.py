@@ -8,14 +8,15 @@ from streamlit_drawable_canvas import st_canvas
 
 from mnist_core.imaging import drawing
 from pages._components import widgets
-from pages._draw import photo, teach_it, why_misread
+from pages._draw import photo, state, teach_it, why_misread
 from pages._shell import answering, markup, navigation, session, shared
+from pages._shell.state import bench
 
 SIDE = 336
 COLORS = {"White on black": ("#FFFFFF", "#000000"), "Black on white": ("#000000", "#FFFFFF")}
 
 navigation.page()
-mine = session.state()
+mine = state.mine()
 
 
 def canvas(ink: str, background: str, width: int) -> None:
@@ -29,7 +30,7 @@ def canvas(ink: str, background: str, width: int) -> None:
     )  # fmt: skip
     if result.image_data is not None:
         if len(result.json_data["objects"]) > len(strokes()):
-            mine.sent = []  # a new stroke asks about the drawing
+            bench().sent = []  # a new stroke asks about the drawing
         mine.drawing = result.json_data
         gray = result.image_data[..., 0]
         mine.pictures[len(strokes())] = gray if ink == "#FFFFFF" else 255 - gray
@@ -60,7 +61,7 @@ def undo() -> None:
 
 def clear() -> None:
     """An empty canvas; a canvas under a new key forgets everything."""
-    mine.drawing, mine.pictures, mine.sent = None, {}, []
+    mine.drawing, mine.pictures, bench().sent = None, {}, []
     new_canvas()
 
 
@@ -78,24 +79,24 @@ def seen() -> np.ndarray | None:
 
 def sent() -> np.ndarray:
     """The image that the dataset page sent, one of several if there are more."""
-    images, labels = zip(*map(shared.image, mine.sent), strict=True)
+    images, labels = zip(*map(shared.image, bench().sent), strict=True)
     places = range(len(images))
-    mine.sent_at = min(mine.sent_at, len(images) - 1)
+    bench().sent_at = min(bench().sent_at, len(images) - 1)
     if len(images) > 1:
-        clicked = widgets.digit_grid(np.stack(images), labels, places, mine.sent_at, "sent")
-        if clicked is not None and clicked != mine.sent_at:
-            mine.sent_at = clicked
+        clicked = widgets.digit_grid(np.stack(images), labels, places, bench().sent_at, "sent")
+        if clicked is not None and clicked != bench().sent_at:
+            bench().sent_at = clicked
             st.rerun()
-    split, index = mine.sent[mine.sent_at]
+    split, index = bench().sent[bench().sent_at]
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"`{split}_images[{index}]`, labelled {labels[mine.sent_at]}, from the dataset. "
+        st.caption(f"`{split}_images[{index}]`, labelled {labels[bench().sent_at]}, from the dataset. "
                    "Draw, and the drawing is answered instead.")  # fmt: skip
         st.button("Let go", icon=":material/close:", type="tertiary", key="let_go_sent",
-                  on_click=mine.sent.clear)  # fmt: skip
-        if len(mine.sent) == 1:
+                  on_click=bench().sent.clear)  # fmt: skip
+        if len(bench().sent) == 1:
             st.button("Another", icon=":material/casino:", type="tertiary", key="another_image",
                       on_click=take_test_image)  # fmt: skip
-    return images[mine.sent_at]
+    return images[bench().sent_at]
 
 
 def answer(image: np.ndarray, choice: str) -> None:
@@ -118,7 +119,7 @@ def answer(image: np.ndarray, choice: str) -> None:
 
 def take_test_image() -> None:
     """Another test image is answered instead: for those who cannot or would not draw."""
-    mine.sent, mine.sent_at = [("test", secrets.randbelow(len(shared.data().test.labels)))], 0
+    bench().sent, bench().sent_at = [("test", secrets.randbelow(len(shared.data().test.labels)))], 0
 
 
 def pad() -> None:
@@ -142,21 +143,21 @@ def pad() -> None:
 
 def template() -> None:
     """The image that another page sent, in the canvas's place."""
-    st.html(markup.digit(mine.template, f"min(100%, {SIDE}px)", "the image under question"))
+    st.html(markup.digit(bench().template, f"min(100%, {SIDE}px)", "the image under question"))
     st.button("Back to the canvas", icon=":material/undo:", key="let_go_template", on_click=let_go)
 
 
 def let_go() -> None:
     """The drawing is answered again."""
-    mine.template = None
+    bench().template = None
 
 
 def asked(from_photo: bool) -> tuple[np.ndarray | None, np.ndarray | None, str]:
     """What is answered, uint8 (28, 28), with the picture it came from and its ink; None, None
     while there is nothing."""
-    if mine.template is not None:
-        return mine.template, mine.template, "light"
-    if mine.sent:
+    if bench().template is not None:
+        return bench().template, bench().template, "light"
+    if bench().sent:
         image = sent()
         return image, image, "light"
     if from_photo:
@@ -171,7 +172,7 @@ def asked(from_photo: bool) -> tuple[np.ndarray | None, np.ndarray | None, str]:
 st.title("Draw a digit")
 left, right = st.columns([2, 3], gap="large")
 with left:
-    if mine.template is not None:
+    if bench().template is not None:
         template()
         photographed = False
     else:
@@ -184,15 +185,15 @@ with left:
                 photo.choose()
 with right:
     models = answering.answering_models()
-    if mine.model not in models:
-        mine.model = "default"
-    mine.model = st.selectbox("Who answers", list(models), list(models).index(mine.model),
+    if bench().model not in models:
+        bench().model = "default"
+    bench().model = st.selectbox("Who answers", list(models), list(models).index(bench().model),
                               format_func=models.get, filter_mode=None)  # fmt: skip
     image, picture, ink = asked(photographed)
-    if photographed and mine.found and not mine.sent:
-        photo.read_out(mine.model)
+    if photographed and mine.found and not bench().sent:
+        photo.read_out(bench().model)
     if image is not None:
-        answer(image, mine.model)
+        answer(image, bench().model)
     elif photographed:
         st.info("Choose a photo of digits on paper, or take one. They are found, boxed and read "
                 "from left to right.", icon=":material/photo_camera:")  # fmt: skip
@@ -202,7 +203,7 @@ with right:
         st.button("Take a test image instead", icon=":material/casino:", type="tertiary",
                   key="test_image", on_click=take_test_image)  # fmt: skip
 if image is not None:
-    mine.read = image
-    why_misread.show(image, picture, ink, mine.model)
-from_canvas = not (photographed or mine.sent or mine.template is not None)
-teach_it.show(image, mine.model, clear if from_canvas else None)
+    bench().read = image
+    why_misread.show(image, picture, ink, bench().model)
+from_canvas = not (photographed or bench().sent or bench().template is not None)
+teach_it.show(image, bench().model, clear if from_canvas else None)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages._evaluate import damage, inside, mistakes, scores, time_machine
-from pages._shell import navigation, subject
+from pages._shell import links, navigation, notes, subject
 
 SECTIONS = {
     "Scores": scores.scores,
@@ -17,8 +17,8 @@ SECTIONS = {
 
 navigation.page()
 st.title("Evaluate a model")
-navigation.data_note()
+notes.data_note()
 choice, name = subject.choose_model()
-section = navigation.choose("part", list(SECTIONS), "Section")
+section = links.choose("part", list(SECTIONS), "Section")
 if who := subject.subject(choice, name):
     SECTIONS[section](who)

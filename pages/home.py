@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from mnist_core.runs import models
-from pages._shell import markup, navigation, session, shared, tour
+from pages._shell import markup, navigation, notes, shared, tour, visitors
 
 about = models.default().about
 # page: what to do there, and why; the first two lead, side by side. A page without a card is not
@@ -54,7 +54,7 @@ with words:
               )  # fmt: skip
 with digits:
     # Three digits a visitor has not seen: the visitor's name decides, so a rerun keeps them.
-    rng = np.random.default_rng(list(session.visitor().encode()))
+    rng = np.random.default_rng(list(visitors.visitor().encode()))
     chosen = rng.choice(len(data.test.labels), 3, replace=False)
     images = "".join(
         markup.digit(data.test.images[i], "30%", f"a handwritten {data.test.labels[i]}")
@@ -70,4 +70,4 @@ with st.container(gap="medium"):
         with st.container(horizontal=True, gap="medium", key=f"cards_{row}"):
             for stem in group:
                 card(stem, leading=row == "lead")
-navigation.data_note()
+notes.data_note()

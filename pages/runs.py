@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages._runs import compare_runs, import_run, race_runs, run_list, sweep_runs
-from pages._shell import navigation
+from pages._shell import links, navigation, notes
 
 SECTIONS = {
     "All runs": run_list.every_run,
@@ -15,7 +15,7 @@ SECTIONS = {
 
 navigation.page()
 st.title("Runs")
-section = navigation.choose("tab", list(SECTIONS), "Section")
-navigation.service_note()
+section = links.choose("tab", list(SECTIONS), "Section")
+notes.service_note()
 SECTIONS[section]()
-navigation.data_note()
+notes.data_note()

@@ -10,7 +10,8 @@ from mnist_core.lessons import loss_surfaces
 from mnist_core.lessons.loss_surfaces import Surface
 from mnist_core.network.optimizers import OPTIMIZERS
 from mnist_core.statistics import shapes
-from pages._shell import chart, session, shared
+from pages._backprop import state
+from pages._shell import chart, shared
 
 DIGITS, FEATURES, EACH = (1, 7), ("thickness", "width"), 300
 RATES = {"right": 0.8, "too small": 0.03, "too large": 2.3}  # shares of the limit
@@ -71,7 +72,7 @@ def batches() -> None:
                            width=250)  # fmt: skip
         rate = st.select_slider("Learning rate", [0.03, 0.1, 0.3, 1.0, 3.0], 0.3, key="batch_rate",
                                 persist_state="session", width=250)  # fmt: skip
-    seed = session.state().draw
+    seed = state.mine().draw
     sizes = {f"full batch ({n})": n, f"mini-batch ({size})": size, "stochastic (1)": 1}
     paths = {name: _descend(found, "sgd", rate, batch, epochs, seed)
              for name, batch in sizes.items()}  # fmt: skip
@@ -89,7 +90,7 @@ def batches() -> None:
 
 
 def _shuffle() -> None:
-    session.state().draw += 1
+    state.mine().draw += 1
 
 
 def _descend(

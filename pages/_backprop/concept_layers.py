@@ -11,7 +11,8 @@ from mnist_core.charts import concept_charts
 from mnist_core.design.spec import Layer, RunSpec
 from mnist_core.lessons import concepts, overfitting
 from mnist_core.network.network import INITIALIZERS, Dense, Network
-from pages._shell import chart, markup, session, shared, waiting
+from pages._backprop import state
+from pages._shell import chart, markup, shared, waiting
 
 BATCH, UNITS, AREA = 256, 32, 64
 DRAWS = 300
@@ -64,7 +65,7 @@ def dropout() -> None:
         st.button("Draw again", icon=":material/casino:", key="dropout_draw", on_click=_draw)
     x = shared.data().test.images[image].reshape(1, -1) / 255.0
     a = np.maximum(_layer(AREA).forward(x)[0], 0)
-    drawn = concepts.dropped(a, rate, DRAWS, np.random.default_rng(session.state().draw))
+    drawn = concepts.dropped(a, rate, DRAWS, np.random.default_rng(state.mine().draw))
     left, right = st.columns([2, 3], gap="large")
     with left:
         _masks(a, drawn)
@@ -74,7 +75,7 @@ def dropout() -> None:
 
 
 def _draw() -> None:
-    session.state().draw += 1
+    state.mine().draw += 1
 
 
 def _masks(a: np.ndarray, drawn: np.ndarray) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages._backprop import concept_descent, concept_layers, concept_numbers
-from pages._shell import navigation
+from pages._shell import links, notes
 
 CONCEPTS = {
     "Tensors": concept_numbers.tensors,
@@ -24,6 +24,6 @@ CONCEPTS = {
 
 def section() -> None:
     """Draw the section: the picker, and the concept that it names."""
-    chosen = navigation.choose("concept", list(CONCEPTS), "Concept")
+    chosen = links.choose("concept", list(CONCEPTS), "Concept")
     st.fragment(CONCEPTS[chosen])()
-    navigation.data_note()
+    notes.data_note()

@@ -13,7 +13,7 @@ from mnist_core.jobs.remote_calls import Call
 from mnist_core.lessons import gradient_checks, source_code
 from mnist_core.lessons.gradient_checks import Case, Row
 from mnist_core.network import network
-from pages._shell import answering, navigation, session, shared, subject, waiting
+from pages._shell import answering, links, session, shared, subject, waiting
 
 MOST_IMAGES = 16
 PER_ARRAY = {"dense": 40, "convolution": 10}  # finite differences: two forward passes each
@@ -124,10 +124,10 @@ def _controls(n: int) -> tuple[int, int, bool]:
     field, slider, toggle = st.columns([2, 2, 2], vertical_alignment="bottom")
     most = min(MOST_IMAGES, n)
     count = slider.slider("Images", 2, most, key=session.seed_widget("checked_count", 4))
-    first = min(navigation.examined(n) or 0, n - count)
+    first = min(links.examined(n) or 0, n - count)
     session.set_widget("checked_image", first)
     field.number_input(f"First test image (0 to {n - count:,})", 0, n - count, key="checked_image",
-                       on_change=lambda: navigation.examine(session.widget("checked_image")))  # fmt: skip
+                       on_change=lambda: links.examine(session.widget("checked_image")))  # fmt: skip
     training = toggle.toggle(
         "As in training", key=session.seed_widget("checked_training", False),
         help="Batch normalisation takes the mean and variance of these images, and dropout one "

@@ -10,6 +10,7 @@ from mnist_core.lessons import microscope
 from mnist_core.lessons.microscope import Trial
 from mnist_core.network import optimizers
 from mnist_core.network.network import Layer
+from pages._backprop import state
 from pages._backprop.specimen import Specimen
 from pages._shell import session
 
@@ -19,7 +20,7 @@ RATES = [m * 10.0**e for e in range(-5, 0) for m in (1, 2, 5)] + [1.0]
 def current(who: Specimen) -> Trial:
     """The network with the steps that it has taken, or as it came. It is kept only once it has
     taken some, so that a visitor who merely looks takes no memory."""
-    mine, rule = session.state(), optimizers.OPTIMIZERS[rule_name()](rate())
+    mine, rule = state.mine(), optimizers.OPTIMIZERS[rule_name()](rate())
     if mine.trial is None or mine.trial[0] != who.key:
         mine.trial, mine.trial_fault = None, ""
         return Trial(who.make(), who.x, who.label, rule)
@@ -85,7 +86,7 @@ def practise(who: Specimen, trial: Trial) -> None:
                   disabled=not trial.taken)  # fmt: skip
     if pressed:
         _advance(who, trial, pressed[0])
-    if fault := session.state().trial_fault:
+    if fault := state.mine().trial_fault:
         st.warning(fault, icon=":material/warning:")
     p, first = trial.history[-1], trial.history[0]
     moved = f" It was {_percent(first)} before {trial.taken} steps." if trial.taken else ""
@@ -97,7 +98,7 @@ def practise(who: Specimen, trial: Trial) -> None:
 
 
 def _advance(who: Specimen, trial: Trial, count: int) -> None:
-    mine = session.state()
+    mine = state.mine()
     mine.trial, mine.trial_fault = (who.key, trial), ""
     bar = st.progress(0.0, "Learning …")
     every = max(1, count // 20)  # a message to the browser for each step would slow the steps
@@ -114,7 +115,7 @@ def _advance(who: Specimen, trial: Trial, count: int) -> None:
 
 
 def _reset() -> None:
-    session.state().trial, session.state().trial_fault = None, ""
+    state.mine().trial, state.mine().trial_fault = None, ""
 
 
 def _percent(p: float) -> str:

@@ -14,7 +14,8 @@ from mnist_core.jobs import remote_calls
 from mnist_core.lessons import regression, source_code
 from mnist_core.lessons.regression import Points
 from mnist_core.statistics import shapes
-from pages._shell import chart, session, shared
+from pages._backprop import state
+from pages._shell import chart, shared
 
 SEED = 1  # the weights begin at (0.35, 0.82)
 TENSORFLOW, NUMPY = "TensorFlow", "NumPy"
@@ -140,7 +141,7 @@ def _settings() -> Settings:
 def _tape(points: Points, settings: Settings) -> np.ndarray | None:
     """What TensorFlow made of exactly these, (epochs + 1, 3); None if it was not asked, or while it
     is at it, or if it cannot be had, which the page then says."""
-    mine, about = session.state(), (settings, points.x.tobytes(), points.y.tobytes())
+    mine, about = state.mine(), (settings, points.x.tobytes(), points.y.tobytes())
     if st.button("Run it in TensorFlow too", type="primary", icon=":material/play_arrow:",
                  key="line_run", width="stretch"):  # fmt: skip
         mine.fitting = (about, _ask(points, settings))

@@ -10,7 +10,8 @@ from mnist_core.lessons.microscope import Step
 from pages._backprop import learning_trial, specimen, step_numbers
 from pages._backprop.specimen import Specimen
 from pages._components import graph
-from pages._shell import navigation, session
+from pages._shell import links, navigation, notes, session
+from pages._shell.state import bench, visit
 
 PHASES = {"input": "Forward", "forward": "Forward", "softmax": "Forward", "loss": "Loss",
           "delta": "Backward", "gradient": "Backward", "backward": "Backward",
@@ -19,7 +20,7 @@ PHASES = {"input": "Forward", "forward": "Forward", "softmax": "Forward", "loss"
 
 def section() -> None:
     """Choose a network and an image, then go through them."""
-    navigation.data_note()
+    notes.data_note()
     st.markdown("One image on its way through a network and back: what each step computes, by "
                 "which code, with which numbers.")  # fmt: skip
     if who := specimen.choose():
@@ -63,14 +64,14 @@ def _legend(who: Specimen) -> str:
 
 def _position(n: int) -> int:
     """Which of n steps is shown: the link's, else the session's."""
-    given = st.query_params.get("step", session.state().sections.get("step", "0"))
+    given = st.query_params.get("step", visit().sections.get("step", "0"))
     at = min(int(given), n - 1) if given.isdecimal() and len(given) < 5 else 0
     _go(at)
     return at
 
 
 def _go(at: int) -> None:
-    navigation.keep_choice("step", str(at))
+    links.keep_choice("step", str(at))
 
 
 def _stepper(found: list[Step], at: int) -> None:
@@ -127,7 +128,7 @@ def _ways_on(who: Specimen) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         if not who.toy and st.button("Draw over it", icon=navigation.PAGES["draw"][1], key="specimen_draw",
                                      help="Take this image to the Draw page"):  # fmt: skip
-            session.state().template = who.x.copy()
+            bench().template = who.x.copy()
             navigation.go("draw")
         if who.index is not None:
             navigation.link("dataset", "In the dataset", {"split": "test", "image": str(who.index)})

@@ -13,7 +13,8 @@ import streamlit as st
 from mnist_core.design.spec import ACTIVATIONS, LIMITS, RunSpec
 from mnist_core.lessons import microscope
 from mnist_core.network.network import Network
-from pages._shell import answering, markup, navigation, session, shared, subject
+from pages._shell import answering, links, markup, navigation, session, shared, subject
+from pages._shell.state import bench, visit
 
 TRAINED, FRESH, TOY = "Trained", "Fresh", "Toy 2-3-2"
 TEST, DRAWING, BASKET = "Test set", "Your drawing", "Basket"
@@ -37,17 +38,17 @@ class Specimen:
 def choose() -> Specimen | None:
     """By the controls at the top of the section; None while something is missing."""
     _arrive()
-    kind = navigation.choose("network", [TRAINED, FRESH, TOY], "Network")
+    kind = links.choose("network", [TRAINED, FRESH, TOY], "Network")
     if kind == TOY:
-        navigation.image_to_url(None)
+        links.image_to_url(None)
         return _toy()
     left, right = st.columns([3, 2], gap="large")
     with left:
         name, make, answers = _trained() if kind == TRAINED else _fresh()
-        source = navigation.choose("from", [TEST, DRAWING, BASKET], "Image")
+        source = links.choose("from", [TEST, DRAWING, BASKET], "Image")
         found = _IMAGES[source](answers)
     if source != TEST:
-        navigation.image_to_url(None)
+        links.image_to_url(None)
     if found is None or make is None:
         return None
     image, label, index = found
@@ -59,9 +60,9 @@ def choose() -> Specimen | None:
 def _arrive() -> None:
     """A link to a test image shows that image, whatever was chosen here before."""
     if "image" in st.query_params and "from" not in st.query_params:
-        navigation.keep_choice("from", TEST)
-        if st.query_params.get("network", session.state().sections.get("network")) == TOY:
-            navigation.keep_choice("network", TRAINED)
+        links.keep_choice("from", TEST)
+        if st.query_params.get("network", visit().sections.get("network")) == TOY:
+            links.keep_choice("network", TRAINED)
 
 
 # ----------------------------------------------------------------- the networks
@@ -78,7 +79,7 @@ def _trained() -> Made:
 
 def _fresh() -> Made:
     """Untrained, of the design that is on the Build & train page."""
-    spec = session.state().spec or RunSpec()
+    spec = bench().spec or RunSpec()
     if problems := [p for p in spec.problems() if p.blocking]:
         st.warning(f"Your design cannot be built: {problems[0]}", icon=":material/error:")
         navigation.link("builder", "To your design")
@@ -118,12 +119,12 @@ Found = tuple[np.ndarray, int | None, int | None]  # image, its label, its place
 def _test_image(answers: Any) -> Found:
     test = shared.data().test
     n = len(test.labels)
-    index = navigation.examined(n) or 0
+    index = links.examined(n) or 0
     session.set_widget("specimen_index", index)
     field, any_one, mistake = st.columns([2, 1, 1], vertical_alignment="bottom")
     field.number_input(
         f"Test image (0 to {n - 1:,})", 0, n - 1, key="specimen_index",
-        on_change=lambda: navigation.examine(session.widget("specimen_index")),
+        on_change=lambda: links.examine(session.widget("specimen_index")),
     )  # fmt: skip
     any_one.button("Any image", icon=":material/casino:", key="specimen_any", width="stretch",
                    on_click=_any_image, args=(n,))  # fmt: skip
@@ -139,7 +140,7 @@ def _test_image(answers: Any) -> Found:
 
 
 def _any_image(n: int) -> None:
-    navigation.examine(int(np.random.default_rng().integers(n)))
+    links.examine(int(np.random.default_rng().integers(n)))
 
 
 def _mistake(answers: Callable[[np.ndarray], np.ndarray]) -> None:
@@ -149,7 +150,7 @@ def _mistake(answers: Callable[[np.ndarray], np.ndarray]) -> None:
         some = order[start : start + LOOKED_AT]
         wrong = some[answers(test.images[some]).argmax(axis=1) != test.labels[some]]
         if len(wrong):
-            navigation.examine(int(wrong[0]))
+            links.examine(int(wrong[0]))
             return
     st.toast(f"No mistake among {len(order):,} test images; try again.", icon=":material/check:")
 
@@ -163,7 +164,7 @@ def _drawing(answers: Any) -> Found | None:
 
 
 def _basket(answers: Any) -> Found | None:
-    mine = session.state()
+    mine = bench()
     places = mine.sent or mine.basket
     at = subject.one_of(places, mine.sent_at, "specimen_basket")
     if at is None:

@@ -11,7 +11,7 @@ import streamlit as st
 from mnist_core.lessons import formulas, microscope
 from mnist_core.lessons.microscope import Step, Trial
 from mnist_core.network.network import BatchNormalization, Dense, Layer
-from pages._backprop import learning_trial
+from pages._backprop import learning_trial, state
 from pages._components import fields
 from pages._shell import session
 
@@ -188,7 +188,7 @@ def pick(
     name: str, shape: tuple[int, ...], start: tuple[int, ...], axes: Sequence[str]
 ) -> tuple[int, ...]:
     """An index into an array of this shape, by a field for each axis; the session remembers it."""
-    picks = session.state().picks
+    picks = state.mine().picks
     index = picks.get(name, start)
     if len(index) != len(shape) or any(i >= n for i, n in zip(index, shape, strict=True)):
         index = start
@@ -204,7 +204,7 @@ def pick(
 
 
 def _turn(name: str, axis: int, key: str) -> None:
-    picks = session.state().picks
+    picks = state.mine().picks
     picks[name] = (*picks[name][:axis], int(session.widget(key)), *picks[name][axis + 1 :])
 
 
@@ -216,7 +216,7 @@ def _choose(
     clicked = fields.field(values, f"field_{name}", label, at, ink)
     if clicked is not None and clicked != at:
         there = np.unravel_index(clicked, values.shape)
-        session.state().picks[name] = tuple(int(i) for i in there)
+        state.mine().picks[name] = tuple(int(i) for i in there)
         session.redraw()
 
 

@@ -10,8 +10,8 @@ import streamlit as st
 
 from mnist_core.design import augmentation
 from mnist_core.design.spec import AUGMENTATIONS, LIMITS, Augment
-from pages._builder import control_keys
-from pages._shell import markup, session, shared
+from pages._builder import control_keys, state
+from pages._shell import markup, shared
 
 STEPS = {"shift": 0.5, "rotation": 1.0, "zoom": 0.05, "shear": 1.0, "elastic": 0.1, "pen": 0.05}
 LABELS = (6, 9, 1, 7, 4, 8)  # 6 and 9, 1 and 7 are what too much rotation or shear mixes up
@@ -54,7 +54,7 @@ def preview(chosen: Augment) -> None:
     train = shared.data().train
     first = [np.flatnonzero(train.labels == label)[:1] for label in LABELS]
     found = np.concatenate(first).astype(int)
-    random = np.random.default_rng(session.state().draw)
+    random = np.random.default_rng(state.mine().draw)
     images = augmentation.distorted(np.tile(train.images[found], (DRAWS, 1, 1)), chosen, random)
     st.html(grid(train.images[found], images, train.labels[found]))
     st.button("Draw again", icon=":material/casino:", key="draw_again", on_click=draw_again)
@@ -63,7 +63,7 @@ def preview(chosen: Augment) -> None:
 
 def draw_again() -> None:
     """Other random numbers for the preview. Moving a slider keeps them, to show what it does."""
-    session.state().draw += 1
+    state.mine().draw += 1
 
 
 def grid(originals: np.ndarray, distorted: np.ndarray, labels: np.ndarray) -> str:

@@ -10,6 +10,7 @@ import streamlit as st
 from mnist_core.design.spec import ACTIVATIONS, LIMITS, Conv, Layer, RunSpec
 from pages._builder import control_keys
 from pages._shell import session
+from pages._shell.state import bench
 
 
 def convolutions_form(spec: RunSpec) -> tuple[Conv, ...]:
@@ -92,7 +93,7 @@ def apply_button(prefix: str, i: int, layer: Layer | Conv, count: int) -> None:
     if count > 1:
         st.button("Apply to all blocks" if prefix else "Apply to all layers",
                   key=f"{prefix}apply_{i}", type="tertiary", icon=":material/content_copy:",
-                  disabled=("convolutions" if prefix else "layers") in session.state().lesson.lock,
+                  disabled=("convolutions" if prefix else "layers") in bench().lesson.lock,
                   on_click=apply_to_all, args=(prefix, layer, count))  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from mnist_core.design.spec import LIMITS, RunSpec
 from pages._shell import session
+from pages._shell.state import bench
 
 RATES = [m * 10.0**e for e in range(-6, 1) for m in (1, 2, 5)] + [10.0]
 BATCHES = [2**i for i in range(11)]
@@ -25,12 +26,12 @@ def control(field: str, name: str, value: Any) -> dict[str, Any]:
     """The arguments that make a widget a control of this field of the design: its key, whose first
     value is `value`, and whether a lesson has locked it."""
     return {"key": session.seed_widget(key(name), value),
-            "disabled": field in session.state().lesson.lock}  # fmt: skip
+            "disabled": field in bench().lesson.lock}  # fmt: skip
 
 
 def hidden(field: str) -> bool:
     """Whether a lesson hides the controls of this field."""
-    return field in session.state().lesson.hide
+    return field in bench().lesson.hide
 
 
 def among(options: list, value) -> list:

@@ -21,11 +21,12 @@ from mnist_core.design.spec import (
 )
 from pages._builder import blocks, control_keys
 from pages._shell import session
+from pages._shell.state import bench
 
 
 def usual_rate() -> None:
     """A new optimizer comes with its own usual learning rate."""
-    if "learning_rate" in session.state().lesson.lock:
+    if "learning_rate" in bench().lesson.lock:
         return
     rate = OPTIMIZERS[session.widget(control_keys.key("optimizer"))].learning_rate
     session.set_widget(control_keys.key("rate"), control_keys.exact(control_keys.RATES, rate))

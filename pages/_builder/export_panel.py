@@ -12,7 +12,8 @@ from mnist_core.exports import catalogue, chart_sheets
 from mnist_core.jobs.service import Service
 from mnist_core.runs.records import Run
 from mnist_core.training.model_formats import MODEL_FILES
-from pages._shell import navigation, session, shared
+from pages._builder import state
+from pages._shell import notes, shared
 
 MIME = "application/octet-stream"
 ANSWER_SECONDS = 20.0  # that a report waits for a worker to read the test images
@@ -33,7 +34,7 @@ def panel(run: Run) -> None:
                       on_change="rerun")  # fmt: skip
     if box.open:
         with box:
-            navigation.patiently(_panel)(run)
+            notes.patiently(_panel)(run)
 
 
 def _panel(run: Run) -> None:
@@ -48,7 +49,7 @@ def _panel(run: Run) -> None:
             st.markdown(f"**{title}**")
             for key in keys:
                 _download(run, key)
-    st.fragment(navigation.patiently(_charts))(run)
+    st.fragment(notes.patiently(_charts))(run)
 
 
 def _download(run: Run, key: str) -> None:
@@ -96,7 +97,7 @@ def _model_file(run: Run, file: str) -> None:
         _button(title, path.read_bytes, catalogue.stem(run) + suffix, MIME, f"export_{file}",
                 "Takes uint8 images (n, 28, 28), gives ten logits each.")  # fmt: skip
         return
-    if (run.id, file) in session.state().converting:
+    if (run.id, file) in state.mine().converting:
         st.fragment(_converting, run_every=0.5)(run, file)
         return
     st.button(f"Make {title} ({suffix})", key=f"make_{file}", type="tertiary",
@@ -111,7 +112,7 @@ def _convert(run: Run, file: str) -> None:
     except ValueError as error:
         st.error(str(error), icon=":material/block:")
     else:
-        session.state().converting.add((run.id, file))
+        state.mine().converting.add((run.id, file))
 
 
 def _converting(run: Run, file: str) -> None:
@@ -122,7 +123,7 @@ def _converting(run: Run, file: str) -> None:
         st.caption(f":material/hourglass_top: {MODEL_FILES[file].title}: "
                    f"{'waits for the training process' if waits else 'being made'}")  # fmt: skip
         return
-    session.state().converting.discard((run.id, file))
+    state.mine().converting.discard((run.id, file))
     if asked and asked.status == "failed":
         st.error(asked.message, icon=":material/block:")
     else:

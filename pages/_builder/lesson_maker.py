@@ -9,7 +9,8 @@ import streamlit as st
 from mnist_core.design.lesson_link import GOALS, Checked, Lesson
 from mnist_core.design.spec import RunSpec
 from mnist_core.runs.records import Run
-from pages._shell import session, shared
+from pages._shell import shared, visitors
+from pages._shell.state import bench
 
 NAMES = {
     "convolutions": "Convolution blocks", "layers": "Hidden layers", "framework": "Trained by",
@@ -29,7 +30,7 @@ MARKS = {True: ":material/check_circle:", False: ":material/cancel:", None: ":ma
 
 def note(spec: RunSpec) -> None:
     """What the lesson asks for and how far this visitor is; nothing without a lesson."""
-    lesson = session.state().lesson
+    lesson = bench().lesson
     if not lesson:
         return
     with st.container(border=True, key="lesson"):
@@ -61,7 +62,7 @@ def _sentence(goal: Checked) -> str:
 
 def _ended() -> list[Run]:
     """This visitor's runs with a test accuracy, the newest first."""
-    mine = shared.runs().of(session.visitor())
+    mine = shared.runs().of(visitors.visitor())
     return [run for run in mine if not run.active and run.test_accuracy is not None]
 
 
@@ -81,7 +82,7 @@ def _held(lesson: Lesson) -> str:
 
 def _leave() -> None:
     """All controls as ever; the design stays."""
-    session.state().lesson = Lesson()
+    bench().lesson = Lesson()
 
 
 # ------------------------------------------------------------------- making one

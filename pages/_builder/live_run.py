@@ -8,9 +8,10 @@ from mnist_core.charts import plotting
 from mnist_core.design.spec import LIMITS, RunSpec
 from mnist_core.runs.records import IMPORTED, Run
 from mnist_core.training import events
-from pages._builder import control_keys, export_panel, forecast
+from pages._builder import control_keys, export_panel, forecast, state
 from pages._components import widgets
-from pages._shell import design, navigation, session, shared
+from pages._shell import design, links, navigation, notes, session, shared, visitors
+from pages._shell.state import bench
 
 STILL_SECONDS = 60.0  # between two signs that the page of an ended run is still open
 SLOW_SECONDS = 0.3  # between two batches in slow motion: slow enough to follow each point
@@ -21,11 +22,11 @@ def train(spec: RunSpec) -> None:
     data, told = shared.data(), forecast.told(spec)
     asked = (told,) if told else ()
     try:
-        visitor = session.visitor()
-        navigation.show_run(shared.service().submit(spec, visitor, data.name, data.source, *asked))
+        visitor = visitors.visitor()
+        links.show_run(shared.service().submit(spec, visitor, data.name, data.source, *asked))
     except ValueError as error:  # a SpecError is one too
         st.error(str(error), icon=":material/block:")
-    session.state().paused = False
+    state.mine().paused = False
 
 
 def stop(run: Run) -> None:
@@ -41,7 +42,7 @@ def buttons(spec: RunSpec, run: Run | None) -> None:
     drawn anew. A run's link is for looking: only its owner's browser steers it."""
     blocked = any(problem.blocking for problem in spec.problems())
     blocked = blocked or shared.service().state == "failed"
-    active = bool(run and run.active and run.owner == session.visitor())
+    active = bool(run and run.active and run.owner == visitors.visitor())
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Train", type="primary", icon=":material/play_arrow:", key="train",
                   disabled=blocked or active, on_click=train, args=(spec,))  # fmt: skip
@@ -58,7 +59,7 @@ def buttons(spec: RunSpec, run: Run | None) -> None:
 
 def steering(run: Run) -> None:
     """Pause, single batches, slow motion, and a hand on the learning rate."""
-    mine = session.state()
+    mine = state.mine()
     tell = shared.service().tell
 
     def hold(paused: bool) -> None:
@@ -98,9 +99,9 @@ def live(run_id: str) -> None:
             right.echarts_chart(plotting.live_curve(history, "accuracy"), key="accuracy", height=300)
             st.caption("Dots: a few steps each, with their smoothed line. Rings: whole epochs.")
         forecast.afterwards(history)
-    if (seen := f"{run.id} {run.status} {run.test_accuracy}") != session.state().seen:
+    if (seen := f"{run.id} {run.status} {run.test_accuracy}") != state.mine().seen:
         # Once for each change: the buttons outside this fragment must hear of it.
-        session.state().seen = seen
+        state.mine().seen = seen
         st.rerun()
 
 
@@ -188,12 +189,12 @@ def figures(run: Run, history: list[events.Event]) -> None:
 
 def run_panel(run: Run) -> None:
     """The live part and, when it has ended, what can be done with it."""
-    if run.spec != session.state().spec:
+    if run.spec != bench().spec:
         st.caption(f"This run: {run.name}. The design on this page has changed since.")
         st.button("Show this run's design", key="load_design", type="tertiary",
                   icon=":material/undo:", on_click=design.load, args=(run.spec,))  # fmt: skip
     moving = run.active or _measuring(run)
-    st.fragment(navigation.patiently(live), run_every=0.5 if moving else STILL_SECONDS)(run.id)
+    st.fragment(notes.patiently(live), run_every=0.5 if moving else STILL_SECONDS)(run.id)
     st.toggle("Loss on a log scale", key=session.seed_widget("log_loss", False))
     if not run.active and shared.runs().has_weights(run.id):
         afterwards(run)
@@ -204,9 +205,9 @@ def afterwards(run: Run) -> None:
     """Use the model, or train it further."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if st.button("Draw a digit for this model", icon=":material/draw:", key="to_draw"):
-            session.state().model = run.id
+            bench().model = run.id
             navigation.go("draw")
-        if run.owner != session.visitor():
+        if run.owner != visitors.visitor():
             return
         room = int(LIMITS["epochs"].high) - run.spec.epochs
         if run.status in ("stopped", "interrupted"):
@@ -224,4 +225,4 @@ def go_on(run: Run, epochs: int) -> None:
         design.load(shared.service().go_on(run.id, epochs).spec)
     except ValueError as error:
         st.error(str(error), icon=":material/block:")
-    session.state().paused = False
+    state.mine().paused = False

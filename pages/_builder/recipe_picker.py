@@ -7,6 +7,7 @@ import streamlit as st
 from mnist_core.design import recipe_figures
 from mnist_core.design.recipes import RECIPES, Recipe, network
 from mnist_core.design.spec import RunSpec
+from pages._builder import state
 from pages._shell import design, navigation, session
 
 
@@ -15,7 +16,7 @@ def panel(spec: RunSpec) -> None:
     loaded = next((name for name, r in RECIPES.items() if r.spec == spec), None)
     session.set_widget("recipe", loaded)
     with st.expander("Begin with a recipe", icon=":material/menu_book:", key="recipes",
-                     expanded=session.state().before is not None):  # fmt: skip
+                     expanded=state.mine().before is not None):  # fmt: skip
         st.pills("Recipe", list(RECIPES), key="recipe", label_visibility="collapsed",
                  on_change=_load, args=(spec,))  # fmt: skip
         if loaded:
@@ -23,7 +24,7 @@ def panel(spec: RunSpec) -> None:
         else:
             st.caption("Designs from tutorials, and some of our own: a click loads one into the "
                        "controls below.")  # fmt: skip
-        if session.state().before is not None:
+        if state.mine().before is not None:
             st.button("Back to my own design", key="own_design", type="tertiary",
                       icon=":material/undo:", on_click=_back)  # fmt: skip
 
@@ -46,7 +47,7 @@ def _about(name: str, recipe: Recipe) -> None:
 
 def _load(own: RunSpec) -> None:
     """Load the recipe that was clicked; a second click on it takes back the own design."""
-    mine, name = session.state(), session.widget("recipe")
+    mine, name = state.mine(), session.widget("recipe")
     if name is None:
         return _back()
     if mine.before is None and own not in [r.spec for r in RECIPES.values()]:
@@ -55,7 +56,7 @@ def _load(own: RunSpec) -> None:
 
 
 def _back() -> None:
-    mine = session.state()
+    mine = state.mine()
     if mine.before is not None:
         design.load(mine.before)
         mine.before = None

@@ -9,7 +9,8 @@ import streamlit as st
 from PIL import Image
 
 from pages._components import pictures
-from pages._shell import markup, navigation, session, shared
+from pages._shell import markup, navigation, shared
+from pages._shell.state import bench, visit
 
 MOST = 50
 Picked = tuple[str, int]  # split, index
@@ -17,7 +18,7 @@ Picked = tuple[str, int]  # split, index
 
 def toggle(split: str, index: int) -> None:
     """A button that puts the image into the basket or takes it out."""
-    basket, image = session.state().basket, (split, index)
+    basket, image = bench().basket, (split, index)
     if image in basket:
         st.button("In the basket", icon=":material/check:", key="drop", help="Take it out again",
                   on_click=basket.remove, args=(image,))  # fmt: skip
@@ -36,9 +37,9 @@ def send(images: list[Picked], key: str) -> None:
             says, icon=navigation.PAGES[stem][1], key=f"send_{key}_{stem}",
             help=f"Take it to the page “{navigation.PAGES[stem][0]}”",
         ):  # fmt: skip
-            session.state().sent, session.state().sent_at = list(images), 0
+            bench().sent, bench().sent_at = list(images), 0
             if stem == "backprop":
-                session.state().sections |= {
+                visit().sections |= {
                     "topic": "Microscope", "network": "Trained", "from": "Basket"
                 }  # fmt: skip
             navigation.go(stem)
@@ -46,7 +47,7 @@ def send(images: list[Picked], key: str) -> None:
 
 def show() -> None:
     """The basket, if something is in it."""
-    mine = session.state()
+    mine = bench()
     if not mine.basket:
         return
     with st.container(border=True, key="basket"):

@@ -8,9 +8,9 @@ import streamlit as st
 from mnist_core.data.dataset import Mnist
 from mnist_core.statistics import shapes
 from pages._components import widgets
-from pages._dataset import basket, image_columns
+from pages._dataset import basket, image_columns, opening, state
 from pages._dataset.filters import Found
-from pages._shell import answering, markup, navigation, session, shared
+from pages._shell import answering, links, markup, session, shared
 
 PER_PAGE = 100
 
@@ -21,7 +21,7 @@ def section(data: Mnist, found: Found) -> None:
     this."""
     if not len(found.indices):
         st.info(f"There are no {found.words} here. Choose other filters.", icon=":material/search:")
-        st.button("Show all images", key="show_all", on_click=navigation.clear_filters)
+        st.button("Show all images", key="show_all", on_click=opening.clear_filters)
         basket.show()
         return
     place = browse(found)
@@ -34,7 +34,7 @@ def section(data: Mnist, found: Found) -> None:
 def browse(found: Found) -> int:
     """A page of the grid beside the chosen digit, and the basket; which of them is chosen."""
     place = _place(found.indices)
-    navigation.image_to_url(int(found.indices[place]) if place else None)
+    links.image_to_url(int(found.indices[place]) if place else None)
     grid, detail = st.columns([3, 2], gap="large")
     with grid:
         _grid(found, place)
@@ -46,9 +46,9 @@ def browse(found: Found) -> int:
 
 def _place(indices: np.ndarray) -> int:
     """Where the picked image stands; the link's or the first if none is picked among these."""
-    mine = session.state()
+    mine = state.mine()
     if mine.picked is None:
-        mine.picked = navigation.image_from_url()
+        mine.picked = links.image_from_url()
     (at,) = np.nonzero(indices == (-1 if mine.picked is None else mine.picked))
     place = int(at[0]) if len(at) else 0
     mine.picked = int(indices[place])
@@ -72,7 +72,7 @@ def _grid(found: Found, place: int) -> None:
     part = getattr(shared.data(), found.split)
     shown = found.indices[(page - 1) * PER_PAGE : page * PER_PAGE]
     clicked = widgets.digit_grid(part.images[shown], part.labels[shown], shown,
-                                  session.state().picked, "grid", order=found.indices)  # fmt: skip
+                                  state.mine().picked, "grid", order=found.indices)  # fmt: skip
     with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
         st.download_button(
             "Table of these images", lambda: image_columns.table(found.split, found.indices),
@@ -81,13 +81,13 @@ def _grid(found: Found, place: int) -> None:
             help="Index, label and every measure known, as CSV",
         )  # fmt: skip
         widgets.copy_link()
-    if clicked is not None and clicked != session.state().picked:
+    if clicked is not None and clicked != state.mine().picked:
         _pick(clicked)
         st.rerun(scope="fragment")
 
 
 def _pick(index: int) -> None:
-    session.state().picked = int(index)
+    state.mine().picked = int(index)
 
 
 def _digit(found: Found, place: int) -> None:

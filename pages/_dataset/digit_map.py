@@ -11,7 +11,7 @@ from mnist_core.data.dataset import Mnist
 from mnist_core.statistics import projections
 from mnist_core.statistics.projections import Pca
 from pages._components import pictures, scatter, widgets
-from pages._dataset import browse, computed, filters
+from pages._dataset import browse, computed, filters, state
 from pages._shell import chart, markup, session, shared
 
 SPLIT = "train"
@@ -94,7 +94,7 @@ def _map(data: Mnist, method: str, found: dict) -> None:
 
 def _interactive(data: Mnist, method: str, shown: dict) -> None:
     """The points beside the neighbours of the last one clicked."""
-    mine = session.state()
+    mine = state.mine()
     indices = shown["indices"]
     place = {index: i for i, index in enumerate(indices)}
     left, right = st.columns([5, 2], gap="medium")
@@ -119,7 +119,7 @@ def _interactive(data: Mnist, method: str, shown: dict) -> None:
 
 def _neighbours(data: Mnist) -> None:
     """The digit that was clicked and the training images most like it, pixel by pixel."""
-    mine = session.state()
+    mine = state.mine()
     images, labels = data.train.images, data.train.labels
     if mine.near is None or mine.near >= len(labels):
         st.info("Point at a dot to see its digit. Click it for its nearest neighbours. Draw a line "
@@ -143,7 +143,7 @@ def _neighbours(data: Mnist) -> None:
 
 def _selection(data: Mnist) -> None:
     """What is selected: in one sentence, how to let go of it, and the images themselves."""
-    mine = session.state()
+    mine = state.mine()
     if mine.selection is None:
         return
     split, indices = mine.selection
@@ -196,7 +196,7 @@ def _patterns(patterns: list[np.ndarray], explained: np.ndarray) -> str:
 @st.fragment
 def _rebuild(data: Mnist, found: Pca) -> None:
     """The chosen digit from its first k components."""
-    mine = session.state()
+    mine = state.mine()
     index = mine.near if mine.near is not None and mine.near < len(data.train.labels) else 0
     image, most = data.train.images[index], len(found.components)
     st.markdown(f"**Rebuild `train_images[{index}]`** from the mean image and k components. "

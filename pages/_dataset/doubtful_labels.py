@@ -11,7 +11,7 @@ from mnist_core.data.dataset import Mnist
 from mnist_core.statistics import label_errors
 from mnist_core.statistics.label_errors import Ranking
 from pages._components import widgets
-from pages._dataset import computed
+from pages._dataset import computed, state
 from pages._shell import chart, markup, session
 
 PER_PAGE = 60
@@ -50,7 +50,7 @@ def _where(data: Mnist, row: int) -> tuple[str, int]:
 @st.fragment
 def _judging(data: Mnist, ranking: Ranking) -> None:
     """A page of suspects beside the one to be judged; a click redraws only this."""
-    mine = session.state()
+    mine = state.mine()
     choice = st.segmented_control("Suspects of", ["both splits", "train", "test"],
                                   default="both splits", required=True, key="suspects_of",
                                   on_change=lambda: setattr(mine, "suspect", None))  # fmt: skip
@@ -80,7 +80,7 @@ def _rows(data: Mnist, ranking: Ranking, choice: str) -> np.ndarray:
 
 def _tiles(data: Mnist, ranking: Ranking, rows: np.ndarray, places: list) -> None:
     """The grid: on each tile its label and the prediction, or the verdict."""
-    mine = session.state()
+    mine = state.mine()
     images = np.stack([getattr(data, split).images[i] for split, i in places])
     marks = []
     for row, place in zip(rows, places, strict=True):
@@ -98,7 +98,7 @@ def _tiles(data: Mnist, ranking: Ranking, rows: np.ndarray, places: list) -> Non
 
 def _one(data: Mnist, ranking: Ranking, row: int, places: list) -> None:
     """One suspect large, with the buttons to judge it."""
-    mine = session.state()
+    mine = state.mine()
     split, index = mine.suspect
     image, label = getattr(data, split).images[index], int(ranking.label[row])
     predicted, margin = int(ranking.predicted[row]), float(ranking.margin[row])
@@ -128,12 +128,12 @@ def _judge_wrong(judge) -> None:
 
 
 def _verdict(data: Mnist, place: tuple[str, int]) -> str | None:
-    return session.state().verdicts.get((data.source, *place))
+    return state.mine().verdicts.get((data.source, *place))
 
 
 def _verdicts(data: Mnist, ranking: Ranking) -> None:
     """How the visitor judged so far, and the verdicts as a file."""
-    mine = [k[1:] for k in session.state().verdicts if k[0] == data.source]
+    mine = [k[1:] for k in state.mine().verdicts if k[0] == data.source]
     if not mine:
         st.caption("You have judged none yet. Your verdicts stay in this session, and can be "
                    "downloaded.")  # fmt: skip

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from pages._dataset import image_columns
-from pages._shell import answering, session, waiting
+from pages._dataset import image_columns, state
+from pages._shell import answering, waiting
 
 SPLITS = {"train": "training", "test": "test"}
 DIGITS = [str(d) for d in range(10)]
@@ -142,7 +142,7 @@ def _by_answer(
 
 def _selected(split: str, mask: np.ndarray, words: str) -> tuple[np.ndarray, str]:
     """Only what was selected elsewhere, until that is let go."""
-    mine = session.state()
+    mine = state.mine()
     if mine.selection is None or mine.selection[0] != split:
         return mask, words
     member = np.zeros(len(mask), bool)
@@ -170,4 +170,4 @@ def _spoken(digits: list[str]) -> str:
 
 
 def _forget() -> None:
-    session.state().picked = -1  # no image; None would ask the link
+    state.mine().picked = -1  # no image; None would ask the link

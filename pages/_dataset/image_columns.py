@@ -10,7 +10,8 @@ import numpy as np
 
 from mnist_core.statistics import label_errors, shapes
 from mnist_core.statistics.tables import csv_of
-from pages._shell import answering, session, shared, waiting
+from pages._shell import answering, shared, waiting
+from pages._shell.state import bench
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ def answers(split: str) -> waiting.Job:
 
 def chosen_model() -> str:
     """The model that the filters ask, the default one if it is gone."""
-    return session.state().asked if session.state().asked in answering.asked_models() else "default"
+    return bench().asked if bench().asked in answering.asked_models() else "default"
 
 
 def _measure(name: str) -> Callable[[str], np.ndarray]:

@@ -11,8 +11,9 @@ from mnist_core.charts import pixel_charts
 from mnist_core.data.dataset import Mnist
 from mnist_core.statistics import pixels, shapes, typical
 from pages._components import widgets
+from pages._dataset import opening
 from pages._dataset.filters import DIGITS, SPLITS, Found
-from pages._shell import chart, navigation, session, shared, waiting
+from pages._shell import chart, session, shared, waiting
 
 AT_EACH_END = 10
 UNITS = {"usual variation": "distance (standard deviations, 50 principal components)",
@@ -151,7 +152,7 @@ def _members(data: Mnist, split: str) -> None:
             clicked = widgets.digit_grid(part.images[shown], part.labels[shown], shown, None,
                                           f"grid_{title.split()[-1]}")  # fmt: skip
         if clicked is not None:
-            navigation.open_image(int(clicked))
+            opening.open_image(int(clicked))
     chart.show(pixel_charts.typicality(distances, indices, UNITS[how]), "typicality")
 
 

@@ -8,8 +8,8 @@ import streamlit as st
 from mnist_core.data.dataset import Mnist
 from mnist_core.statistics import pixels
 from pages._components import pictures
-from pages._dataset import filters
-from pages._shell import markup, navigation, session, shared
+from pages._dataset import filters, state
+from pages._shell import links, markup, session, shared
 
 FIRST = 10
 SIDE = 28
@@ -83,9 +83,9 @@ def _first(split: str, part) -> None:
 
 def _index(n: int) -> int:
     """Which image; the one that the browser has picked, and the other way round."""
-    mine = session.state()
+    mine = state.mine()
     if mine.picked is None or not 0 <= mine.picked < n:
-        asked = navigation.image_from_url() if mine.picked is None else 0
+        asked = links.image_from_url() if mine.picked is None else 0
         mine.picked = min(FIRST_SLICED if asked is None else asked, n - 1)
     session.set_widget("index", mine.picked)
 
@@ -93,7 +93,7 @@ def _index(n: int) -> int:
         mine.picked = int(session.widget("index"))
 
     st.number_input("Index of the image", 0, n - 1, key="index", on_change=pick, width=220)
-    navigation.image_to_url(mine.picked)
+    links.image_to_url(mine.picked)
     return mine.picked
 
 

@@ -12,7 +12,8 @@ from PIL import Image
 
 from mnist_core.data import own_data, uploads
 from mnist_core.data.dataset import DataError, Mnist
-from pages._shell import session, shared
+from pages._shell import shared, visitors
+from pages._shell.state import bench
 
 PER_DIGIT = 5  # pictures of each digit in the example
 SAYS = f"""
@@ -62,7 +63,7 @@ def _take(given: list[uploads.Upload]) -> None:
             bar.progress(share, f"Bringing the pictures to 28 × 28: {share:.0%}")
 
     try:
-        kept = own_data.keep(session.visitor(), given, report)
+        kept = own_data.keep(visitors.visitor(), given, report)
     except DataError as error:
         bar.empty()
         st.error(str(error), icon=":material/block:")
@@ -73,7 +74,7 @@ def _take(given: list[uploads.Upload]) -> None:
 
 def _here(data: Mnist) -> None:
     """The visitor's data sets that are still kept."""
-    for i, kept in enumerate(own_data.of(session.visitor())):
+    for i, kept in enumerate(own_data.of(visitors.visitor())):
         hours = max(1, round((kept.expires - time.time()) / 3600))
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{kept.name}** · {hours} h left")
@@ -86,8 +87,8 @@ def _here(data: Mnist) -> None:
 
 
 def _delete(source: str) -> None:
-    own_data.delete(session.visitor(), source)
-    if session.state().source == source:
+    own_data.delete(visitors.visitor(), source)
+    if bench().source == source:
         shared.use_data("auto")
 
 

@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 from mnist_core.imaging import drawing
 from mnist_core.runs import models
 from pages._components import widgets
+from pages._draw import state
 from pages._shell import answering, markup, session
 
 INKS = {"Find out": "auto", "Dark on light": "dark", "Light on dark": "light"}
@@ -17,7 +18,7 @@ MARGIN = 0.15  # of a digit's size, around the cut that the steps start from
 
 def choose() -> None:
     """The controls and the picture; what is found is kept in the session."""
-    mine = session.state()
+    mine = state.mine()
     how = st.segmented_control("Picture from", ["File", "Camera"], default="File", required=True,
                                key="photo_from", label_visibility="collapsed")  # fmt: skip
     if how == "Camera":
@@ -41,7 +42,7 @@ def choose() -> None:
 
 def _take(key: str) -> None:
     """A new picture has come, or the present one was taken away."""
-    mine, given = session.state(), session.widget(key)
+    mine, given = state.mine(), session.widget(key)
     mine.photo, mine.found, mine.photo_fault = None, [], ""
     if given is not None:
         try:
@@ -53,7 +54,7 @@ def _take(key: str) -> None:
 
 def _look() -> None:
     """Find the digits again: the picture or the ink has changed."""
-    mine = session.state()
+    mine = state.mine()
     mine.found, mine.found_at = [], 0
     if mine.photo is None:
         return
@@ -85,7 +86,7 @@ def _boxed(picture: np.ndarray, boxes: list[tuple[int, ...]], chosen: int) -> Im
 
 def image() -> np.ndarray | None:
     """The chosen digit as the model gets it, uint8 (28, 28)."""
-    mine = session.state()
+    mine = state.mine()
     if not mine.found:
         return None
     mine.found_at = min(mine.found_at, len(mine.found) - 1)
@@ -94,7 +95,7 @@ def image() -> np.ndarray | None:
 
 def cut() -> np.ndarray:
     """The chosen digit's part of the photo, for the steps."""
-    mine = session.state()
+    mine = state.mine()
     top, left, bottom, right = mine.found[mine.found_at].box
     room = int(MARGIN * max(bottom - top, right - left)) + 2
     return mine.photo[max(0, top - room) : bottom + room, max(0, left - room) : right + room]
@@ -102,7 +103,7 @@ def cut() -> np.ndarray:
 
 def read_out(choice: str) -> None:
     """All digits from left to right, each with how sure the model is; a click chooses one."""
-    mine = session.state()
+    mine = state.mine()
     images = np.stack([_uint8(digit.image) for digit in mine.found])
     p = answering.model(choice).network.predict(images)
     labels = p.argmax(axis=1)

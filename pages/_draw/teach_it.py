@@ -9,7 +9,9 @@ import streamlit as st
 
 from mnist_core.analysis import teaching
 from pages._components import widgets
-from pages._shell import answering, session, shared, waiting
+from pages._draw import state
+from pages._shell import answering, shared, waiting
+from pages._shell.state import bench
 
 MOST_SHOWN = 60
 
@@ -68,11 +70,11 @@ def _collected(own) -> None:
 
 def _reset() -> None:
     answering.lessons().reset()
-    session.state().teaching = None
+    state.mine().teaching = None
 
 
 def _train(own, choice: str) -> None:
-    mine = session.state()
+    mine = state.mine()
     names = answering.answering_models()
     if choice == answering.TAUGHT:  # anew from where it came, or "before" would be the last lesson
         base = answering.model(choice).about["base"]
@@ -93,7 +95,7 @@ def _train(own, choice: str) -> None:
         mine.teaching = None
         copy.about["base"] = mine.base
         answering.lessons().keep(copy)
-        mine.model = answering.TAUGHT
+        bench().model = answering.TAUGHT
         st.rerun()
     if answering.lessons().stamp():
         _report(answering.model(answering.TAUGHT).about["taught"], len(own.labels))

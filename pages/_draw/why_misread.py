@@ -10,6 +10,7 @@ from mnist_core.charts.pixel_charts import signed_map
 from mnist_core.imaging import drawing
 from mnist_core.statistics import shapes
 from pages._components import widgets
+from pages._draw import state
 from pages._shell import answering, chart, markup, session, shared
 
 TITLES = {"resize": "Raw resize", "ink": "Ink on black", "crop": "Crop", "box": "20 × 20 box",
@@ -21,7 +22,7 @@ NEAREST = 10
 def show(image: np.ndarray, picture: np.ndarray, ink: str, choice: str) -> None:
     """The explanation of one answer. `image` uint8 (28, 28) is what was answered, `picture` and
     `ink` what it came from."""
-    mine = session.state()
+    mine = state.mine()
     # An empty canvas takes the expander away; with the next drawing it is as it was.
     key = session.seed_widget("why", mine.explained)
     opened = st.expander("Why did it misread me?", icon=":material/troubleshoot:", key=key,

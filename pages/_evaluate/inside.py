@@ -8,7 +8,7 @@ import streamlit as st
 from mnist_core.analysis import explanation
 from mnist_core.charts import score_charts
 from pages._components import widgets
-from pages._shell import answering, chart, markup, navigation, session, subject
+from pages._shell import answering, chart, links, markup, session, subject
 from pages._shell.subject import Picture, Subject
 
 MOST_FILTERS = 100
@@ -22,7 +22,7 @@ def inside(who: Subject) -> None:
     if picture is None:
         return
     subject.one_image(picture)
-    view = navigation.choose("view", list(VIEWS), "View")
+    view = links.choose("view", list(VIEWS), "View")
     VIEWS[view](who, picture)
 
 
@@ -141,8 +141,8 @@ def exciting(who: Subject, picture: Picture) -> None:
         f"{common.argmax()}s."
     )
     if clicked is not None and clicked != index:
-        navigation.examine(clicked)
-        navigation.keep_choice("of", subject.TEST)
+        links.examine(clicked)
+        links.keep_choice("of", subject.TEST)
         st.rerun(scope="fragment")
 
 

@@ -10,6 +10,7 @@ from mnist_core.charts import score_charts
 from mnist_core.network.network import Network
 from pages._components import widgets
 from pages._shell import answering, chart, markup, navigation, session, waiting
+from pages._shell.state import bench
 from pages._shell.subject import Subject
 
 DENSE_IMAGES, CONVOLVED_IMAGES = 2000, 400  # test images that every frame reads
@@ -69,7 +70,7 @@ def _play(
 
 def _drawing(network: Network, title: str, last: Network) -> None:
     """What the visitor's own drawing was read as, then and at the end."""
-    image = session.state().read
+    image = bench().read
     if image is None:
         st.info("Draw a digit on the Draw page, and see here what the network took it for at each "
                 "moment.", icon=":material/draw:")  # fmt: skip

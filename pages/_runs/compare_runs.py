@@ -10,7 +10,7 @@ from mnist_core.analysis import comparison
 from mnist_core.charts import run_charts
 from mnist_core.runs.records import Run
 from mnist_core.training.events import Event
-from pages._runs import run_list
+from pages._runs import run_list, state
 from pages._shell import chart, navigation, session, shared
 
 FIRST = 3  # runs that are compared before anybody has chosen
@@ -42,7 +42,7 @@ def curves(runs: dict[str, Run], histories: list[list[Event]], metric: str, axis
 def _chosen() -> dict[str, Run]:
     """The runs of the link, else of the session, by names of their own."""
     options = {run.id: run for run in run_list.mine()}
-    asked = st.query_params.get("runs", "~".join(session.state().compared))
+    asked = st.query_params.get("runs", "~".join(state.mine().compared))
     for run in asked.split("~"):  # trials of sweeps, or somebody else's by its link
         if run not in options and (found := shared.runs().get(run)):
             options[found.id] = found
@@ -60,7 +60,7 @@ def _chosen() -> dict[str, Run]:
 
 
 def _keep(ids: list[str]) -> None:
-    session.state().compared = ids
+    state.mine().compared = ids
     st.query_params["runs"] = "~".join(ids)
 
 

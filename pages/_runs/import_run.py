@@ -6,7 +6,8 @@ import streamlit as st
 
 from mnist_core.runs import models
 from mnist_core.runs.records import Run
-from pages._shell import design, navigation, session, shared
+from pages._shell import design, navigation, shared, visitors
+from pages._shell.state import bench
 
 SAYS = (
     "The weights of a run, as **Export** gives them (`.npz`): the file holds the design too. The "
@@ -26,7 +27,7 @@ def section() -> None:
                         key="import", disabled=given is None)  # fmt: skip
     if clicked and (run := _take(given.name, given.getvalue())):
         design.load(run.spec)
-        session.state().run = run.id
+        bench().run = run.id
         navigation.go("builder")
 
 
@@ -35,7 +36,7 @@ def _take(name: str, content: bytes) -> Run | None:
     data = shared.data()
     try:
         model = models.read(name, content)
-        return shared.service().adopt(model, session.visitor(), data.name, data.source)
+        return shared.service().adopt(model, visitors.visitor(), data.name, data.source)
     except ValueError as error:
         st.error(str(error), icon=":material/block:")
         return None

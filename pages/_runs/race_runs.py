@@ -11,7 +11,7 @@ from mnist_core.design.variations import SETTINGS, applicable
 from mnist_core.runs.groups import Group
 from mnist_core.runs.records import Run
 from pages._runs import compare_runs, vary
-from pages._shell import answering, chart, navigation, session, shared, waiting
+from pages._shell import answering, chart, notes, shared, visitors, waiting
 
 
 def races() -> None:
@@ -19,7 +19,7 @@ def races() -> None:
     st.caption("Two or more networks that differ in one setting. They begin with the same weights "
                "wherever their shapes are the same, and see the same images in the same order; "
                "then a paired test on the test set says who reads better.")  # fmt: skip
-    before = len(shared.runs().groups(session.visitor(), "race"))
+    before = len(shared.runs().groups(visitors.visitor(), "race"))
     # Each start closes it: another key is another expander.
     with st.expander("A new race", expanded=not before, icon=":material/flag:",
                      key=f"new_race.{before}"):  # fmt: skip
@@ -64,7 +64,7 @@ def _order(racers: int) -> str:
 
 
 def _start(specs: dict[str, RunSpec], words: str) -> None:
-    data, visitor = shared.data(), session.visitor()
+    data, visitor = shared.data(), visitors.visitor()
     vary.begin("race", lambda: shared.sweeps().race(specs, visitor, data.name, data.source,
                                                       words))  # fmt: skip
 
@@ -80,7 +80,7 @@ def _shown(group: Group) -> None:
         st.button("Stop the race", icon=":material/stop:", key="stop_race",
                   on_click=shared.sweeps().stop, args=(group.id,))  # fmt: skip
         metric = _metric()
-        st.fragment(navigation.patiently(_live), run_every=0.7)(group.id, metric)
+        st.fragment(notes.patiently(_live), run_every=0.7)(group.id, metric)
         return
     _verdict(members)
     histories = [shared.runs().history(run.id) for run in members.values()]

@@ -13,7 +13,9 @@ from mnist_core.runs import expiry
 from mnist_core.runs.database import ACTIVE, ENDED
 from mnist_core.runs.owner_edits import NOTE_MOST, TITLE_MOST
 from mnist_core.runs.records import Run
-from pages._shell import navigation, session, shared
+from pages._runs import state
+from pages._shell import links, navigation, session, shared, visitors
+from pages._shell.state import bench
 
 MOST = 500
 # What to sort by -> the key, of which the largest comes first where the flag says so.
@@ -29,7 +31,7 @@ STATES = (*ACTIVE, *ENDED)
 
 def mine(most: int = MOST) -> list[Run]:
     """The visitor's runs without the trials of sweeps, the newest first."""
-    return shared.runs().of(session.visitor(), most)
+    return shared.runs().of(visitors.visitor(), most)
 
 
 def every_run() -> None:
@@ -95,7 +97,7 @@ def _table(shown: list[Run]) -> list[Run]:
 def _ticked(shown: list[Run]) -> list[int]:
     """Draw the table; the places of the rows that are ticked."""
     # By their place: another list is another widget, with nothing ticked.
-    key = f"runs.{session.state().listed}.{hash(tuple(run.id for run in shown)):x}"
+    key = f"runs.{state.mine().listed}.{hash(tuple(run.id for run in shown)):x}"
     return st.dataframe(
         [_row(run) for run in shown], key=key, hide_index=True, on_select="rerun",
         selection_mode="multi-row", height=min(38 + 35 * len(shown), 470),
@@ -141,8 +143,8 @@ def _actions(chosen: list[Run]) -> None:
             _one(chosen[0])
         if st.button("Compare", icon=":material/stacked_line_chart:", key="to_compare",
                      disabled=len(chosen) < 2):  # fmt: skip
-            session.state().compared = ids
-            navigation.keep_choice("tab", "Compare")
+            state.mine().compared = ids
+            links.keep_choice("tab", "Compare")
             st.query_params["runs"] = "~".join(ids)
             st.rerun()
         starred = bool(chosen) and all(run.starred for run in chosen)
@@ -162,16 +164,16 @@ def _one(run: Run) -> None:
     usable = not run.active and shared.runs().has_weights(run.id)
     if st.button("Evaluate", icon=navigation.PAGES["evaluate"][1], key="evaluate_run",
                  disabled=not usable):  # fmt: skip
-        session.state().run = session.state().model = run.id
+        bench().run = bench().model = run.id
         navigation.go("evaluate")
     if st.button("Draw", icon=navigation.PAGES["draw"][1], key="draw_run", disabled=not usable):
-        session.state().model = run.id
+        bench().model = run.id
         navigation.go("draw")
 
 
 def _open(run: Run) -> None:
     """The run with its design on the Build page."""
-    mine = session.state()
+    mine = bench()
     session.drop_widgets("design.")
     mine.run, mine.spec = run.id, run.spec
     navigation.go("builder")
@@ -185,18 +187,18 @@ def _labels(run: Run) -> None:
         note = right.text_area("Note", run.note, max_chars=NOTE_MOST, height=80,
                                placeholder="What you tried, what you saw")  # fmt: skip
         if st.form_submit_button("Save", icon=":material/save:"):
-            shared.runs().entitle(run.id, session.visitor(), title, note)
+            shared.runs().entitle(run.id, visitors.visitor(), title, note)
             st.rerun()
 
 
 def _star(ids: list[str], starred: bool) -> None:
-    shared.runs().star(ids, session.visitor(), starred)
+    shared.runs().star(ids, visitors.visitor(), starred)
 
 
 def _delete(ids: list[str]) -> None:
-    shared.runs().discard(ids, session.visitor())
-    session.state().deleted = ids
-    session.state().listed += 1
+    shared.runs().discard(ids, visitors.visitor())
+    state.mine().deleted = ids
+    state.mine().listed += 1
 
 
 # ------------------------------------------------------------------------- and back
@@ -204,7 +206,7 @@ def _delete(ids: list[str]) -> None:
 
 def _undo() -> None:
     """What was deleted just now can be had back with one click."""
-    ids = session.state().deleted
+    ids = state.mine().deleted
     if not ids:
         return
     with st.container(horizontal=True, vertical_alignment="center", key="undo"):
@@ -214,14 +216,14 @@ def _undo() -> None:
 
 
 def _restore(ids: list[str]) -> None:
-    shared.runs().restore(ids, session.visitor())
-    session.state().deleted = []
-    session.state().listed += 1
+    shared.runs().restore(ids, visitors.visitor())
+    state.mine().deleted = []
+    state.mine().listed += 1
 
 
 def _bin() -> None:
     """What was deleted and is still there."""
-    gone = shared.runs().discarded(session.visitor())
+    gone = shared.runs().discarded(visitors.visitor())
     if not gone:
         return
     hours = 24 * expiry.UNDO_DAYS
@@ -243,7 +245,7 @@ def _bin() -> None:
 def _folded() -> None:
     """The sweeps, each as one line in place of its trials."""
     store = shared.runs()
-    found = store.groups(session.visitor(), "sweep")
+    found = store.groups(visitors.visitor(), "sweep")
     if not found:
         return
     st.subheader("Sweeps", anchor=False)
@@ -254,7 +256,7 @@ def _folded() -> None:
             members = len(store.members(group.id))
             st.markdown(f"{members} trial{'s' * (members != 1)}{best}", width="stretch")
             if st.button("Look at it", icon=":material/unfold_more:", key=f"unfold.{group.id}"):
-                session.state().groups["sweep"] = group.id
-                navigation.keep_choice("tab", "Sweep")
+                state.mine().groups["sweep"] = group.id
+                links.keep_choice("tab", "Sweep")
                 st.query_params["sweep"] = group.id
                 st.rerun()

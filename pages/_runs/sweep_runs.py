@@ -10,8 +10,9 @@ from mnist_core.analysis.sweep import METHODS, SECONDS, Plan, Trial
 from mnist_core.charts import run_charts
 from mnist_core.design.variations import SETTINGS, applicable
 from mnist_core.runs.groups import Group
-from pages._runs import vary
-from pages._shell import chart, design, navigation, session, shared, waiting
+from pages._runs import state, vary
+from pages._shell import chart, design, navigation, notes, shared, visitors, waiting
+from pages._shell.state import bench
 
 FIRST = ("learning_rate", "units")
 # Plotly draws them black whatever the page is.
@@ -24,7 +25,7 @@ def sweeps() -> None:
     st.caption("Many short runs over settings of your choice, within a budget of seconds. Each is "
                "judged by its validation accuracy: to choose by the test set would spoil "
                "it.")  # fmt: skip
-    before = len(shared.runs().groups(session.visitor(), "sweep"))
+    before = len(shared.runs().groups(visitors.visitor(), "sweep"))
     # Each start closes it: another key is another expander.
     with st.expander("A new sweep", expanded=not before, icon=":material/grid_on:",
                      key=f"new_sweep.{before}"):  # fmt: skip
@@ -71,7 +72,7 @@ def _size(plan: Plan) -> str:
 
 
 def _start(plan: Plan) -> None:
-    data, visitor = shared.data(), session.visitor()
+    data, visitor = shared.data(), visitors.visitor()
     vary.begin("sweep", lambda: shared.sweeps().start(plan, visitor, data.name, data.source))
 
 
@@ -83,7 +84,7 @@ def _shown(group: Group) -> None:
     if running:
         st.button("Stop, and keep what is there", icon=":material/stop:", key="stop_sweep",
                   on_click=shared.sweeps().stop, args=(group.id,))  # fmt: skip
-    st.fragment(navigation.patiently(_now), run_every=1.0 if running else None)(group.id, running)
+    st.fragment(notes.patiently(_now), run_every=1.0 if running else None)(group.id, running)
     if not running:
         _afterwards(group)
 
@@ -177,7 +178,7 @@ def _afterwards(group: Group) -> None:
                                 icon=navigation.PAGES["builder"][1]):  # fmt: skip
             best = shared.runs().get(scored[0].run)
             design.load(best.spec)
-            session.state().run = best.id
+            bench().run = best.id
             navigation.go("builder")
         if len(scored) > 1:
             st.button("Compare the best three", icon=":material/stacked_line_chart:",
@@ -199,7 +200,7 @@ def _go_on(group: str, seconds: float) -> None:
 
 
 def _delete(ids: list[str]) -> None:
-    shared.runs().discard(ids, session.visitor())
-    session.state().deleted = ids
-    session.state().groups.pop("sweep", None)
+    shared.runs().discard(ids, visitors.visitor())
+    state.mine().deleted = ids
+    state.mine().groups.pop("sweep", None)
     st.query_params.pop("sweep", None)

@@ -14,8 +14,9 @@ from mnist_core.design.recipes import RECIPES
 from mnist_core.design.spec import LIMITS, RunSpec
 from mnist_core.design.variations import SETTINGS
 from mnist_core.runs.groups import Group
-from pages._runs import run_list
-from pages._shell import navigation, session, shared
+from pages._runs import run_list, state
+from pages._shell import links, session, shared, visitors
+from pages._shell.state import bench
 
 MOST_RUNS = 20  # of the visitor's own among the designs to vary
 
@@ -23,7 +24,7 @@ MOST_RUNS = 20  # of the visitor's own among the designs to vary
 def base(kind: str) -> RunSpec:
     """The design to vary, chosen among that of the Build page, the recipes and the visitor's runs,
     with epochs and seed of its own."""
-    designs = {"design": session.state().spec or RunSpec()}
+    designs = {"design": bench().spec or RunSpec()}
     names = {"design": "The design on the Build page"}
     for name, recipe in RECIPES.items():
         designs[name], names[name] = recipe.spec, f"Recipe {name}"
@@ -63,10 +64,10 @@ def values(spec: RunSpec, name: str, kind: str, most: int | None = None) -> tupl
 
 def chosen_group(kind: str) -> Group | None:
     """The race or sweep that is shown: the link's, the session's, else the visitor's last one."""
-    found = {group.id: group for group in shared.runs().groups(session.visitor(), kind)}
+    found = {group.id: group for group in shared.runs().groups(visitors.visitor(), kind)}
     if not found:
         return None
-    groups = session.state().groups
+    groups = state.mine().groups
     asked = st.query_params.get(kind, groups.get(kind, ""))
     groups[kind] = asked if asked in found else next(iter(found))
     if len(found) > 1:
@@ -91,7 +92,7 @@ def begin(kind: str, start: Callable[[], Group]) -> None:
 
 def show(kind: str, group: str) -> None:
     """Keep it in the session and in the URL."""
-    session.state().groups[kind] = group
+    state.mine().groups[kind] = group
     if st.query_params.get(kind) != group:
         st.query_params[kind] = group
 
@@ -107,6 +108,6 @@ def title(group: Group) -> str:
 
 def to_compare(ids: list[str]) -> None:
     """Compare these runs; for callbacks."""
-    session.state().compared = ids
+    state.mine().compared = ids
     st.query_params["runs"] = "~".join(ids)
-    navigation.keep_choice("tab", "Compare")
+    links.keep_choice("tab", "Compare")

@@ -16,7 +16,8 @@ from mnist_core.data import dataset
 from mnist_core.jobs.service import Service
 from mnist_core.network.network import Network
 from mnist_core.runs import models
-from pages._shell import session, shared
+from pages._shell import shared, visitors
+from pages._shell.state import bench
 from pages._shell.waiting import Job
 
 TAUGHT = "taught"  # the choice of the copy that the visitor taught
@@ -34,7 +35,7 @@ class Frame:
 def model(choice: str) -> models.Model:
     """The shipped model, the copy that this visitor taught, or the model of a run by its id."""
     if choice == TAUGHT:
-        return _taught_model(session.visitor(), lessons().stamp())
+        return _taught_model(visitors.visitor(), lessons().stamp())
     return models.default() if choice == "default" else _run_model(choice, _ended(choice))
 
 
@@ -54,7 +55,7 @@ def _taught_model(visitor: str, stamp: int) -> models.Model:
 
 def lessons() -> teaching.Lessons:
     """What this visitor has taught."""
-    return teaching.Lessons(storage.home(), session.visitor())
+    return teaching.Lessons(storage.home(), visitors.visitor())
 
 
 def _ended(choice: str) -> float | None:
@@ -64,7 +65,7 @@ def _ended(choice: str) -> float | None:
 def _state_of(choice: str) -> str:
     """A name for exactly this model: whose it is, and when it was last trained."""
     if choice == TAUGHT:
-        return f"{choice} {session.visitor()} {lessons().stamp()}"
+        return f"{choice} {visitors.visitor()} {lessons().stamp()}"
     return f"{choice} {_ended(choice)}"
 
 
@@ -146,8 +147,8 @@ def frames_read(choice: str, images: np.ndarray, what: str) -> Job:
 
 def answering_models() -> dict[str, str]:
     """Who can answer a drawing: choice -> name. The visitor's runs, the newest first."""
-    runs, opened = shared.runs(), session.state().run
-    records = {r.id: r for r in runs.of(session.visitor())}
+    runs, opened = shared.runs(), bench().run
+    records = {r.id: r for r in runs.of(visitors.visitor())}
     if opened and (shown := runs.get(opened)):
         records.setdefault(opened, shown)
     mine = [r for r in records.values() if not r.active and runs.has_weights(r.id)]
@@ -161,7 +162,7 @@ def answering_models() -> dict[str, str]:
 
 def asked_models() -> dict[str, str]:
     """Who can be asked about all images: as `answering_models`, and the run of the link."""
-    mine = session.state()
+    mine = bench()
     mine.asked = mine.asked or st.query_params.get("model", "default")
     run = shared.runs().get(mine.asked)
     there = run and not run.active and shared.runs().has_weights(run.id)
@@ -170,7 +171,7 @@ def asked_models() -> dict[str, str]:
 
 def ask(choice: str) -> None:
     """Make this the model that the images are filtered by, and keep it in the URL."""
-    session.state().asked = choice
+    bench().asked = choice
     if choice == "default":
         st.query_params.pop("model", None)
     elif st.query_params.get("model") != choice:

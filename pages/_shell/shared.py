@@ -21,6 +21,7 @@ from mnist_core.jobs.service import Service
 from mnist_core.runs.records import Runs
 from mnist_core.statistics import pixels, shapes
 from pages._shell import session
+from pages._shell.state import bench, visit
 from pages._shell.waiting import Job
 
 if TYPE_CHECKING:
@@ -61,15 +62,15 @@ threadpool_limits(1)
 
 def data() -> dataset.Mnist:
     """The digits of this session. They change only when the visitor asks for others."""
-    mine = session.state()
+    mine = bench()
     try:
         found = dataset.load(mine.source)
     except dataset.DataError:
         if not own_data.is_own(mine.source):
             raise
         use_data("auto")
-        mine.notice = "Your own data are no longer here: they are kept for "
-        mine.notice += f"{own_data.KEPT_HOURS} hours after their last use. This is MNIST again."
+        visit().notice = "Your own data are no longer here: they are kept for "
+        visit().notice += f"{own_data.KEPT_HOURS} hours after their last use. This is MNIST again."
         found = dataset.load("auto")
     if mine.source == "auto":
         mine.source = found.source
@@ -80,10 +81,8 @@ def data() -> dataset.Mnist:
 
 def use_data(source: str) -> None:
     """Turn this session to other digits: what was chosen among the old ones is forgotten."""
-    mine = session.state()
-    mine.source, mine.notice = source, ""
-    mine.near = mine.suspect = None
-    session.forget_images()
+    bench().source, visit().notice = source, ""
+    session.forget_data()
     if own_data.is_own(source):
         own_data.touch(source)
 

@@ -14,7 +14,8 @@ from mnist_core.analysis import evaluation
 from mnist_core.data.dataset import Split
 from mnist_core.runs import models
 from pages._components import widgets
-from pages._shell import answering, markup, navigation, session, shared, waiting
+from pages._shell import answering, links, markup, navigation, session, shared, waiting
+from pages._shell.state import bench
 
 PER_PAGE = 50
 SAMPLE = 2000  # test images that answer while a slider moves
@@ -86,7 +87,7 @@ def subject(choice: str, name: str) -> Subject | None:
 
 def choose_model() -> tuple[str, str]:
     """The model that the page is about, by the URL's `run`, else the session's: choice, name."""
-    mine, asked = session.state(), st.query_params.get("run")
+    mine, asked = bench(), st.query_params.get("run")
     record = shared.runs().get(asked) if asked else None
     mine.run = record.id if record else mine.run
     options = answering.answering_models()
@@ -104,7 +105,7 @@ def choose_model() -> tuple[str, str]:
 
 
 def _take_model() -> None:
-    choice = session.state().model = session.widget("examined_model")
+    choice = bench().model = session.widget("examined_model")
     if choice == "default":
         st.query_params.pop("run", None)
     else:
@@ -141,13 +142,13 @@ def gallery(who: Subject, found: np.ndarray, key: str) -> None:
             number = st.number_input(f"Page of {pages:,} ({len(found):,} images)", 1, pages,
                                      key=f"{key}_page")  # fmt: skip
         shown = found[(number - 1) * PER_PAGE : number * PER_PAGE]
-        picked = navigation.examined(len(who.test.labels))
+        picked = links.examined(len(who.test.labels))
         if picked not in found:
             picked = int(shown[0])
-            navigation.examine(picked)
+            links.examine(picked)
         clicked = _grid(who, shown, picked, key)
         if clicked is not None and clicked != picked:
-            navigation.examine(clicked)
+            links.examine(clicked)
             st.rerun(scope="fragment")
     with detail:
         one_image(of_test(who, picked))
@@ -196,7 +197,7 @@ def ways_on(picture: Picture) -> None:
             return
         if st.button("Draw over it", icon=navigation.PAGES["draw"][1], key="to_draw",
                      help="Take this image to the Draw page as a template"):  # fmt: skip
-            session.state().template = picture.image.copy()
+            bench().template = picture.image.copy()
             navigation.go("draw")
         split, index = picture.place
         if "backprop" in navigation.PAGES and split == "test":
@@ -206,9 +207,9 @@ def ways_on(picture: Picture) -> None:
 
 def _to_section(section: str, picture: Picture) -> None:
     if picture.place and picture.place[0] == "test" and st.query_params.get("part") not in SECTIONS:
-        navigation.examine(picture.place[1])
-        navigation.keep_choice("of", TEST)
-    navigation.keep_choice("part", section)
+        links.examine(picture.place[1])
+        links.keep_choice("of", TEST)
+    links.keep_choice("part", section)
 
 
 # ------------------------------------------------------------- any image to look at
@@ -219,16 +220,16 @@ TEST, OWN, BASKET = "Test set", "My own digit", "Basket"
 def choose_image(who: Subject) -> Picture | None:
     """What Inside and Damage are about: a test image, what was last drawn or photographed, or an
     image of the basket. None if there is none yet; the page then says what to do."""
-    return _CHOOSERS[navigation.choose("of", list(_CHOOSERS), "Which image")](who)
+    return _CHOOSERS[links.choose("of", list(_CHOOSERS), "Which image")](who)
 
 
 def _test_image(who: Subject) -> Picture:
     n = len(who.test.labels)
-    index = navigation.examined(n) or 0
+    index = links.examined(n) or 0
     session.set_widget("image_index", index)
     field, any_one, mistake = st.columns([2, 1, 1], vertical_alignment="bottom")
     field.number_input(f"Test image (0 to {n - 1:,})", 0, n - 1, key="image_index",
-                       on_change=lambda: navigation.examine(session.widget("image_index")))  # fmt: skip
+                       on_change=lambda: links.examine(session.widget("image_index")))  # fmt: skip
     any_one.button("Any image", icon=":material/casino:", key="any_image", width="stretch",
                    on_click=_any_of, args=(np.arange(n),))  # fmt: skip
     wrong = np.flatnonzero(~who.right)
@@ -238,12 +239,12 @@ def _test_image(who: Subject) -> Picture:
 
 
 def _any_of(indices: np.ndarray) -> None:
-    navigation.examine(int(np.random.default_rng().choice(indices)))
+    links.examine(int(np.random.default_rng().choice(indices)))
 
 
 def own_digit() -> np.ndarray | None:
     """What the Draw page answered last; if there is nothing, the way to it."""
-    image = session.state().read
+    image = bench().read
     if image is None:
         st.info("You have not drawn anything yet. Draw or photograph a digit on the Draw page, and "
                 "look at it here.", icon=":material/draw:")  # fmt: skip
@@ -274,7 +275,7 @@ def _own_digit(who: Subject) -> Picture | None:
 
 
 def _of_basket(who: Subject) -> Picture | None:
-    mine = session.state()
+    mine = bench()
     at = one_of(mine.basket, mine.basket_at, "from_basket")
     if at is None:
         return None

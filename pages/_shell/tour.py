@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from pages._shell import session
+from pages._shell import visitors
+from pages._shell.state import visit
 
 # page, and what to do there
 STOPS = (
@@ -28,18 +29,18 @@ STOPS = (
 
 def start() -> None:
     """Begin, or begin again."""
-    session.state().tour = 0
+    visit().tour = 0
 
 
 def leave() -> None:
     """The strip goes away until it is asked for."""
-    session.state().tour = None
+    visit().tour = None
 
 
 def show(page: str, name: Callable[[str], str], go: Callable[[str], None]) -> None:
     """The present stop, if a tour is on; `page` is where the visitor is."""
-    mine = session.state()
-    if page == "home" and session.first_tour():
+    mine = visit()
+    if page == "home" and visitors.first_tour():
         start()
     if mine.tour is None:
         return
@@ -57,5 +58,5 @@ def show(page: str, name: Callable[[str], str], go: Callable[[str], None]) -> No
 
 def _onward(label: str, stop: int, go: Callable[[str], None]) -> None:
     if st.button(label, icon=":material/arrow_forward:", key="tour_next"):
-        session.state().tour = stop
+        visit().tour = stop
         go(STOPS[stop][0])

@@ -18,7 +18,7 @@ LAYERS = (
     "storage", "imaging", "network", "design", "data", "statistics", "lessons", "training", "runs",
     "jobs", "analysis", "charts", "exports", "tools", "commands",
 )  # fmt: skip
-MOST_FILES = 12  # of a package, its __init__ aside
+MOST_FILES = {"mnist_core": 12, "pages": 15}  # of a folder, its __init__ aside
 SHARED = ("_shell", "_components")  # what every page may import; components import no page
 TENSORFLOW = {"tensorflow", "keras"}
 # What loads TensorFlow, in a worker or by the command line; pages import none of it.
@@ -143,7 +143,7 @@ def _modules(path: Path) -> set[str]:
 ), ids=lambda p: p.name)  # fmt: skip
 def test_a_folder_can_be_taken_in_at_a_glance(folder):
     here = [p for p in folder.iterdir() if p.stem not in ("__init__", "__pycache__")]
-    assert len(here) <= MOST_FILES, f"{folder.name} has {len(here)} entries: it is two things."
+    assert len(here) <= MOST_FILES[folder.parent.name], f"{folder.name} has {len(here)} entries: it is two things."
 
 
 @named("layer", LAYERS)

@@ -139,7 +139,7 @@ def test_doubtful_labels_can_be_found_and_sorted(visit, doubts, split):
 
 def test_a_selection_from_elsewhere_is_shown_until_let_go(visit, tiny):
     app = visit("dataset")
-    app.session_state["lab"].selection = ("train", (5, 3, 77, 400))
+    app.session_state["states"]["DatasetState"].selection = ("train", (5, 3, 77, 400))
     app.run()
     assert count(app) == 4 and sequence(app, 4) == [3, 5, 77, 400]
     app.segmented_control(key="split").set_value("test").run()
@@ -235,7 +235,7 @@ def test_the_table_holds_every_measure_of_the_images_found(visit, tiny):
 def _as_on_the_page(app):
     """The session that the page's functions read, outside a script run."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(session, "state", lambda: app.session_state["lab"])
+        patch.setattr(session, "_states", lambda: app.session_state["states"])
         patch.setattr(session, "widget", lambda key: None)
         patch.setattr(answering, "asked_models", lambda: {"default": "Default"})
         yield
@@ -263,17 +263,17 @@ BASKET = [("train", 0), ("train", 1), ("test", 2)]
 
 def test_the_basket_collects_and_lets_go(full_basket):
     app = full_basket
-    assert app.session_state["lab"].basket == BASKET
+    assert app.session_state["states"]["Workbench"].basket == BASKET
     assert all(f"{split} {index}<" in text(app) for split, index in BASKET)
     app.button(key="drop").click().run()
-    assert app.session_state["lab"].basket == BASKET[:2] and app.button(key="collect")
+    assert app.session_state["states"]["Workbench"].basket == BASKET[:2] and app.button(key="collect")
     app.button(key="empty").click().run()
     assert "Basket" not in text(app)
 
 
 def test_a_full_basket_takes_no_more(visit):
     app = visit("dataset")
-    app.session_state["lab"].basket = [("test", i) for i in range(basket.MOST)]
+    app.session_state["states"]["Workbench"].basket = [("test", i) for i in range(basket.MOST)]
     app.run()
     assert app.button(key="collect").disabled
 
@@ -418,7 +418,7 @@ def test_a_measure_can_be_chosen(visit):
 
 def test_a_typical_digit_is_opened_in_the_browser(visit, tiny):
     app = visit("dataset", section="Pixels", split="test", label="4")
-    app.session_state["lab"].opening = 33
+    app.session_state["states"]["DatasetState"].opening = 33
     app.run()
     assert shown(app) == (33, tiny.test.labels[33]) and count(app) == len(tiny.test.labels)
     assert query(app) == {"split": "test", "image": "33"}

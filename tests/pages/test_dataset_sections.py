@@ -64,7 +64,7 @@ def clicks(monkeypatch):
 
 
 def state(app):
-    return app.session_state["lab"]
+    return app.session_state["states"]["DatasetState"]
 
 
 def test_the_map_shows_a_point_for_each_image(visit, jobs, clicks, tiny):
@@ -180,11 +180,11 @@ def mine(visit, jobs, clicks, mnist, monkeypatch, tmp_path):
 
 def test_own_data_take_the_place_of_mnist(mine):
     app, kept = mine
-    assert state(app).source == kept.source
+    assert app.session_state["states"]["Workbench"].source == kept.source
     assert "Your own data: mine.npz: " in text(app) and "Only you see them" in text(app)
     assert "10 images)" not in text(app)
     app.button(key="back_to_mnist").click().run()
-    assert state(app).source != kept.source and "Your own data:" not in text(app)
+    assert app.session_state["states"]["Workbench"].source != kept.source and "Your own data:" not in text(app)
 
 
 def test_own_data_are_named_on_every_page_and_used_for_training(mine, runs):
@@ -199,7 +199,7 @@ def test_own_data_are_named_on_every_page_and_used_for_training(mine, runs):
 def test_deleted_data_are_no_longer_shown(mine):
     app, kept = mine
     app.button(key="own_delete_0").click().run()
-    assert not app.exception and state(app).source != kept.source
+    assert not app.exception and app.session_state["states"]["Workbench"].source != kept.source
     assert own_data.of("ada") == []
 
 
@@ -208,7 +208,7 @@ def test_expired_data_give_way_to_mnist_with_a_sentence(mine):
     own_data.delete("ada", kept.source)
     app.run()
     assert not app.exception
-    assert "Your own data are no longer here" in text(app) and state(app).source != kept.source
+    assert "Your own data are no longer here" in text(app) and app.session_state["states"]["Workbench"].source != kept.source
 
 
 def test_an_upload_is_checked_then_used(visit, jobs, clicks, mnist, monkeypatch, tmp_path):

@@ -14,7 +14,7 @@ from mnist_core.network import network
 from mnist_core.network.network import Network
 from mnist_core.runs import models
 from mnist_core.training import events, snapshots
-from pages._shell import session
+from pages._shell import visitors
 from tests.pages.test_pages import desk, fresh, open_page, query, runs, text, use, visit  # noqa: F401
 
 SECTIONS = ["Scores", "Confusion", "Mistakes", "Calibration", "Inside", "Damage",
@@ -94,7 +94,7 @@ def test_a_run_is_played_again(visit, filmed, tiny):
 def test_the_film_reads_the_visitors_own_drawing(visit, filmed, tiny):
     run, networks = filmed
     app = visit("evaluate", part="Time machine", run=run)
-    app.session_state["lab"].read = tiny.test.images[3]
+    app.session_state["states"]["Workbench"].read = tiny.test.images[3]
     app.select_slider(key=f"moment_{run}").set_value(5).run()
     said = networks[5].predict(tiny.test.images[3:4])[0].argmax()
     assert f"your drawing is read as a {said}" in text(app)
@@ -165,7 +165,7 @@ def test_choosing_a_model_writes_the_link_and_is_remembered(visit, trained):
 
 def test_somebody_elses_run_can_be_looked_at_by_its_link(visit, trained, runs, monkeypatch):
     run = trained()
-    monkeypatch.setattr(session, "visitor", lambda: "bob")
+    monkeypatch.setattr(visitors, "visitor", lambda: "bob")
     app = open_page("evaluate", run=run)
     assert app.selectbox(key="examined_model").value == run
 
@@ -255,7 +255,7 @@ def test_an_image_leads_inside_to_the_damage_lab_and_to_the_canvas(visit, traine
     app.segmented_control(key="choice_part").set_value("Mistakes").run()
     app.button(key="to_draw").click().run()
     assert app.title[0].value == "Draw a digit"
-    assert np.array_equal(app.session_state["lab"].template, tiny.test.images[index])
+    assert np.array_equal(app.session_state["states"]["Workbench"].template, tiny.test.images[index])
 
 
 # -------------------------------------------------------------------------- the damage

@@ -17,7 +17,7 @@ SMALL = RunSpec((Layer(16),), "sgd", learning_rate=0.1)
 
 
 def spec_of(app) -> RunSpec:
-    return app.session_state["lab"].spec
+    return app.session_state["states"]["Workbench"].spec
 
 
 def widgets(app):
@@ -103,7 +103,7 @@ def test_a_link_for_a_class_is_made_and_opens_as_it_says(visit):
     }  # fmt: skip
     assert RunSpec.from_query(given) == SMALL
     opened = visit("builder", **dict(parse_qsl(urlsplit(link).query)))
-    lesson = opened.session_state["lab"].lesson
+    lesson = opened.session_state["states"]["Workbench"].lesson
     assert lesson == Lesson.from_query(lesson.to_query(), SMALL)
     assert "with fewer than 15,000 parameters" in text(opened)
 

@@ -25,7 +25,7 @@ from mnist_core.network.network import Network, weight_shapes
 from mnist_core.runs import models
 from mnist_core.runs.records import Runs
 from mnist_core.training import events
-from pages._shell import navigation, session, shared
+from pages._shell import navigation, shared, visitors
 
 ROOT = Path(__file__).resolve().parents[2]
 STEMS = tuple(navigation.PAGES)
@@ -99,8 +99,8 @@ def use(monkeypatch):
 def visit(desk, tiny, use, monkeypatch):
     """A function that opens a page in a new session of one visitor, "ada", on tiny data."""
     use(tiny)
-    monkeypatch.setattr(session, "visitor", lambda: "ada")
-    monkeypatch.setattr(session, "first_tour", lambda: False)  # she has seen it
+    monkeypatch.setattr(visitors, "visitor", lambda: "ada")
+    monkeypatch.setattr(visitors, "first_tour", lambda: False)  # she has seen it
     return open_page
 
 

@@ -12,7 +12,7 @@ from mnist_core.network import network
 from mnist_core.network.network import Network
 from mnist_core.training import events
 from pages._runs import run_list
-from pages._shell import session, shared
+from pages._shell import shared, visitors
 from tests.pages.test_pages import Desk, desk, fresh, open_page, query, runs, text, use, visit  # noqa: F401
 
 DENSE = RunSpec(layers=(Layer(16),), batch_size=64, epochs=2)
@@ -143,7 +143,7 @@ def test_a_run_is_opened_evaluated_and_drawn_for(visit, trained, key, title, tic
     run = trained()
     app = tick(visit("runs"), 0).button(key=key).click().run()
     assert app.title[0].value == title and not app.exception
-    assert run in (app.session_state["lab"].run, app.session_state["lab"].model)
+    assert run in (app.session_state["states"]["Workbench"].run, app.session_state["states"]["Workbench"].model)
 
 
 # --------------------------------------------------------------------------- side by side
@@ -203,7 +203,7 @@ def test_a_race_that_is_over_has_a_verdict(visit, trained, runs, tiny):
 
 def test_somebody_elses_race_is_not_shown(visit, trained, runs, monkeypatch):
     group = racers(runs, trained, "Alices own", "Alices other")
-    monkeypatch.setattr(session, "visitor", lambda: "bob")
+    monkeypatch.setattr(visitors, "visitor", lambda: "bob")
     app = open_page("runs", tab="Race", race=group)
     assert "Alices" not in text(app)
 
@@ -234,7 +234,7 @@ def test_a_sweep_shows_the_best_and_what_matters(visit, swept):
     assert next(m.value for m in app.metric if m.label == "Best validation accuracy") == "83.00%"
     app.button(key="take_best").click().run()
     assert app.title[0].value == "Build and train"
-    assert app.session_state["lab"].spec.layers[0].units == 32
+    assert app.session_state["states"]["Workbench"].spec.layers[0].units == 32
 
 
 def test_the_list_folds_a_sweep_which_can_be_deleted_and_had_back(visit, swept, runs):

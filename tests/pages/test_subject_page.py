@@ -35,7 +35,7 @@ def test_without_a_digit_of_ones_own_or_a_basket_the_way_to_one_is_shown(visit, 
 
 def test_damage_is_done_to_the_visitors_own_digit(visit, own):
     app = visit("evaluate", part="Damage")
-    app.session_state["lab"].read = own
+    app.session_state["states"]["Workbench"].read = own
     looked_at(app, "My own digit")
     app.slider(key="damage.angle").set_value(120).run()
     network = models.default().network
@@ -48,7 +48,7 @@ def test_damage_is_done_to_the_visitors_own_digit(visit, own):
 @pytest.mark.parametrize("view", inside.VIEWS)
 def test_each_view_of_the_inside_is_about_the_visitors_own_digit(visit, own, view, monkeypatch):
     app = visit("evaluate", part="Inside", view=view)
-    app.session_state["lab"].read = own
+    app.session_state["states"]["Workbench"].read = own
     asked = []
     steps = explanation.steps
     monkeypatch.setattr(explanation, "steps", lambda n, i: asked.append(i) or steps(n, i))
@@ -63,11 +63,11 @@ def test_each_view_of_the_inside_is_about_the_visitors_own_digit(visit, own, vie
 
 def test_an_image_of_the_basket_is_looked_at(visit, tiny):
     app = visit("evaluate", part="Inside", of="Basket")
-    app.session_state["lab"].basket = [("train", 11), ("test", 4)]
+    app.session_state["states"]["Workbench"].basket = [("train", 11), ("test", 4)]
     app.run()
     assert "`train_images[11]`" in text(app)
     assert app.subheader[0].value.startswith(f"Label {tiny.train.labels[11]}, read")
-    app.session_state["lab"].basket_at = 1
+    app.session_state["states"]["Workbench"].basket_at = 1
     app.run()
     assert "`test_images[4]`" in text(app)
 

@@ -4,7 +4,7 @@
 
 import pytest
 
-from pages._shell import navigation, session, tour
+from pages._shell import navigation, tour, visitors
 from tests.pages.test_pages import desk, fresh, runs, text, use, visit  # noqa: F401
 
 
@@ -18,13 +18,13 @@ def keys(app):
     return {button.key for button in app.button}
 
 
-FIRST_TOUR = session.first_tour
+FIRST_TOUR = visitors.first_tour
 
 
 @pytest.fixture
 def newcomer(visit, monkeypatch):
     """The home page of somebody who has not been here."""
-    monkeypatch.setattr(session, "first_tour", FIRST_TOUR)
+    monkeypatch.setattr(visitors, "first_tour", FIRST_TOUR)
     return visit("home")
 
 
@@ -34,7 +34,7 @@ def test_it_leads_from_page_to_page_and_ends(newcomer):
         assert app.button(key="tour_next").label.endswith(navigation.PAGES[stem][0])
         app.button(key="tour_next").click().run()
         # AppTest forgets where a page switched to, and runs the page without the router.
-        app.session_state["lab"].page = stem
+        app.session_state["states"]["Visit"].page = stem
         app.switch_page(f"pages/{stem}.py").run()
         assert not app.exception
         assert f"{i + 1} of {len(tour.STOPS)}" in text(app) and says in text(app)

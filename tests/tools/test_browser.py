@@ -36,7 +36,7 @@ def test_the_environment_comes_first(installed, monkeypatch):
 
 
 def test_none_at_all_is_one_sentence(installed):
-    with pytest.raises(RuntimeError, match="There is no chromium, .* or google-chrome-stable: "):
+    with pytest.raises(RuntimeError, match=r"There is no chromium, .* or google-chrome-stable: "):
         browser.find()
 
 

@@ -1,0 +1,70 @@
+"""What is amiss, and which data these are: the lines that several pages show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from mnist_core.data import dataset, own_data
+from mnist_core.runs import expiry
+from mnist_core.runs.records import StoreError
+from pages._shell import shared
+from pages._shell.state import visit
+
+
+def patiently(draw: Callable[..., None]) -> Callable[..., None]:
+    """`draw`, with a sentence in its place while the run records cannot be used."""
+
+    def drawn(*values: Any) -> None:
+        try:
+            draw(*values)
+        except StoreError as error:
+            st.warning(str(error), icon=":material/hourglass_top:")
+            st.button("Try again", icon=":material/refresh:", key=f"try_again.{draw.__name__}")
+
+    return drawn
+
+
+def service_note() -> None:
+    """What is amiss with training, if anything is."""
+    found = shared.service()
+    if found.state == "failed":
+        st.error(found.message, icon=":material/power_off:")
+    elif found.message:
+        st.warning(found.message, icon=":material/hourglass_top:")
+
+
+def data_note() -> None:
+    """One line: which data this is. While the full set is on its way, how far it has come."""
+    found = shared.data()
+    for notice in filter(None, (*found.notices, *expiry.rules().notices, visit().notice)):
+        st.warning(notice, icon=":material/warning:")
+    waiting = found.source == "sample" and dataset.download().state == "running"
+    st.fragment(_data_line, run_every=1.0 if waiting else None)()
+
+
+def _data_line() -> None:
+    found, arriving = shared.data(), dataset.download()
+    if own_data.is_own(found.source):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f"Your own data: {found.name}. Only you see them.")
+            if st.button("Back to MNIST", icon=":material/undo:", key="back_to_mnist"):
+                shared.use_data("auto")
+                st.rerun()
+    elif found.source != "sample":
+        st.caption(f"Data: {found.name}.")
+    elif arriving.state == "running":
+        share = f" ({arriving.received / arriving.total:.0%})" if arriving.total else ""
+        st.caption(f"Data: {found.name}. The full set of 70,000 is being fetched{share}.")
+    elif arriving.state == "done":
+        st.caption(f"Data: {found.name}. The full set of 70,000 has arrived.")
+        if st.button("Use all 70,000 digits", icon=":material/database:", key="use_full"):
+            shared.use_data(str(dataset.cache_path()))
+            st.rerun()
+    else:
+        why = f" {arriving.message}" if arriving.message else ""
+        st.caption(f"Data: {found.name}.{why}")
+        st.button("Try the download again", icon=":material/refresh:", type="tertiary",
+                  key="download_again", on_click=arriving.start)  # fmt: skip
