@@ -7,7 +7,7 @@ import streamlit as st
 from streamlit_drawable_canvas import st_canvas
 
 from mnist_core.imaging import drawing
-from pages._components import widgets
+from pages._components import digit_grid
 from pages._draw import photo, state, teach_it, why_misread
 from pages._shell import answering, markup, navigation, session, shared
 from pages._shell.state import bench
@@ -83,7 +83,7 @@ def sent() -> np.ndarray:
     places = range(len(images))
     bench().sent_at = min(bench().sent_at, len(images) - 1)
     if len(images) > 1:
-        clicked = widgets.digit_grid(np.stack(images), labels, places, bench().sent_at, "sent")
+        clicked = digit_grid.show(np.stack(images), labels, places, bench().sent_at, "sent")
         if clicked is not None and clicked != bench().sent_at:
             bench().sent_at = clicked
             st.rerun()

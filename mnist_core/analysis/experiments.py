@@ -56,7 +56,7 @@ class Sweeps:
         self._admit(found.owner)
         body = found.body | {"seconds": found.body["spent"] + seconds}
         self.runs.update_group(group, "running", "", body)
-        return self._begin(self.runs.group(group))
+        return self._begin(self.runs.known_group(group))
 
     def stop(self, group: str) -> None:
         """End a sweep or a race soon, and keep what is there."""
@@ -90,7 +90,7 @@ class Sweeps:
             self.runs.delete_group(group.id)
             raise
         self.runs.update_group(group.id, "running", "", {"words": words, "names": names})
-        return self.runs.group(group.id)
+        return self.runs.known_group(group.id)
 
     def race_over(self, group: str) -> bool:
         """Whether all of a race has ended; then it is written down."""

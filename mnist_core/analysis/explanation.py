@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mnist_core.network.network import (
+from mnist_core.network.layers import (
     Activation,
     BatchNormalization,
     Convolution,
@@ -20,9 +20,9 @@ from mnist_core.network.network import (
     Dropout,
     Layer,
     MaxPooling,
-    Network,
-    softmax,
 )
+from mnist_core.network.losses import softmax
+from mnist_core.network.network import Network
 
 SIDE = 28
 BATCH = 64  # images at a time: small products stay in the processor's cache

@@ -16,7 +16,8 @@ from PIL import Image
 from scipy import ndimage
 
 from mnist_core.imaging import drawing, normalization, pictures
-from mnist_core.network.network import Network, softmax
+from mnist_core.network.losses import softmax
+from mnist_core.network.network import Network
 
 # name: what the step does; in the order in which they are taken
 STEPS = {
@@ -184,8 +185,8 @@ def thirds(image: np.ndarray) -> np.ndarray:
 def in_words(found: Balance) -> list[str]:
     """What tips the balance, in plain sentences."""
     sums = found.by_region()
-    for_label = max(sums, key=sums.get)
-    against = min(sums, key=sums.get)
+    for_label = max(sums, key=lambda region: sums[region])
+    against = min(sums, key=lambda region: sums[region])
     odds = float(softmax(np.array([found.margin, 0.0]))[0])
     lead, other = (found.label, found.rival) if found.margin >= 0 else (found.rival, found.label)
     said = [f"Between {found.label} and {found.rival} alone, it is {lead}, with "

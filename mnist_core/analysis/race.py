@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from mnist_core.design.spec import RunSpec
-from mnist_core.network import network
+from mnist_core.network import initial
 
 from . import evaluation
 from .evaluation import CONFIDENCE
@@ -25,14 +25,14 @@ FEWEST, MOST = 2, 6  # racers
 
 
 def initial_weights(spec: RunSpec) -> dict[str, np.ndarray]:
-    """Initial weights of a design, float32, by the names of `network.weight_shapes`. Each follows
+    """Initial weights of a design, float32, by the names of `initial.weight_shapes`. Each follows
     from the seed, its name and its shape alone, so that what two designs share begins alike."""
     return {
-        name: network.initial_weight(
+        name: initial.initial_weight(
             name, shape, spec.initializer,
             np.random.default_rng([spec.seed, zlib.crc32(name.encode()), *shape]),
         ).astype(np.float32)
-        for name, shape in network.weight_shapes(spec).items()
+        for name, shape in initial.weight_shapes(spec).items()
     }  # fmt: skip
 
 
@@ -43,7 +43,7 @@ def fairness(specs: Sequence[RunSpec]) -> list[str]:
 
 def _beginnings(specs: Sequence[RunSpec]) -> str:
     kernels = [
-        {n: s for n, s in network.weight_shapes(x).items() if n.endswith("/kernel")} for x in specs
+        {n: s for n, s in initial.weight_shapes(x).items() if n.endswith("/kernel")} for x in specs
     ]
     shared = set.intersection(*(set(shapes.items()) for shapes in kernels))
     every = set.union(*(set(shapes.items()) for shapes in kernels))

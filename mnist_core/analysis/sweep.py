@@ -220,10 +220,10 @@ def importance(plan: Plan, trials: Sequence[Trial]) -> dict[str, float]:
     (η², the main effects of an analysis of variance). Else Optuna's functional analysis of
     variance over a random forest (Hutter et al. 2014): what was left out would mix the effects.
     """
-    scored = [trial for trial in trials if trial.score is not None]
-    if len(scored) < FEWEST_TO_WEIGH or np.ptp([trial.score for trial in scored]) == 0:
+    ended = scored(trials)
+    if len(ended) < FEWEST_TO_WEIGH or np.ptp([score for _, score in ended]) == 0:
         return {}
-    found = (_explained if whole(plan, trials) else _by_forest)(plan, scored)
+    found = (_explained if whole(plan, trials) else _by_forest)(plan, [t for t, _ in ended])
     return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 
@@ -274,8 +274,13 @@ def _by_forest(plan: Plan, trials: Sequence[Trial]) -> dict[str, float]:
 
 def best(trials: Sequence[Trial]) -> Trial | None:
     """The trial of the highest score."""
-    scored = [trial for trial in trials if trial.score is not None]
-    return max(scored, key=lambda trial: trial.score, default=None)
+    top = max(scored(trials), key=lambda pair: pair[1], default=None)
+    return top and top[0]
+
+
+def scored(trials: Sequence[Trial]) -> list[tuple[Trial, float]]:
+    """Those that have a score, each with it."""
+    return [(trial, trial.score) for trial in trials if trial.score is not None]
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from plotly.subplots import make_subplots
 
 from mnist_core.lessons import concepts
 from mnist_core.lessons.overfitting import Course
-from mnist_core.network.network import ACTIVATIONS, softmax
+from mnist_core.network.layers import ACTIVATIONS
+from mnist_core.network.losses import softmax
 
 from .plotting import TEMPLATE, TRAIN, VALIDATION, Chart, plot
 

@@ -72,7 +72,7 @@ class _Picture:
     says: Callable[[np.ndarray], str]
 
 
-def _at(place: int, width: int = 28) -> str:
+def _at(place: int | np.intp, width: int = 28) -> str:
     row, column = divmod(int(place), width)
     return f"row {row}, column {column}"
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from mnist_core.analysis import sweep
 from mnist_core.analysis.comparison import AXES, METRICS, Curve
 from mnist_core.analysis.race import Pair
 from mnist_core.analysis.sweep import Plan, Trial
@@ -153,15 +154,15 @@ def importance(shares: Mapping[str, float], whole: bool) -> Chart:
 def trials(plan: Plan, found: Sequence[Trial]) -> Chart:
     """Each trial as a line through its values to its score: parallel coordinates (Inselberg
     1985). Only trials that have a score."""
-    scored = [trial for trial in found if trial.score is not None]
-    scores = np.array([100 * trial.score for trial in scored])
+    scored = [trial for trial, _ in sweep.scored(found)]
+    scores = np.array([100 * score for _, score in sweep.scored(found)])
     axes = [_axis(SETTINGS[name], [trial.values[name] for trial in scored]) for name in plan.values]
     axes.append({"label": "validation (%)", "values": scores, "tickformat": ".1f"})
     # From gray to the accent: both are seen on light and on dark.
     color = {"color": scores, "colorscale": [[0, COLORS[2]], [1, TRAIN]], "showscale": False}
     lines = go.Parcoords(dimensions=axes, line=color, labelfont={"size": 12},
                          labelside="bottom")  # fmt: skip
-    top = max(scored, key=lambda trial: trial.score)
+    top = scored[scores.argmax()]
     figure = plot(lines, title="Drag along an axis to filter", x="", y="",
                   height=400, margin={"l": 60, "r": 44, "t": 64, "b": 40})  # fmt: skip
     reading = f"{len(scored)} trials, the bluer the better; the best reads {scores.max():.2f} %"
@@ -198,8 +199,8 @@ def _axis(setting: Setting, values: Sequence[Any]) -> dict[str, Any]:
 
 def progress(found: Sequence[Trial]) -> Chart:
     """The score of each trial in turn, with the best so far."""
-    scored = [trial for trial in found if trial.score is not None]
-    y = np.array([100 * trial.score for trial in scored])
+    scored = sweep.scored(found)
+    y = np.array([100 * score for _, score in scored])
     number, top = np.arange(1, len(y) + 1), np.maximum.accumulate(y)
     dots = go.Scatter(x=number, y=y, mode="markers", name="trial", marker_color=COLORS[2],
                       hovertemplate="trial %{x}: %{y:.2f} %<extra></extra>")  # fmt: skip

@@ -26,12 +26,11 @@ def per_class(scores: PerClass) -> Chart:
                 strict=True)  # fmt: skip
     traces = [
         go.Scatter(x=DIGITS, y=100 * values, name=name, mode="markers",
-                   marker={"size": 11, "color": color, "symbol": symbol, "line": {"width": 2}},
+                   marker={"size": 11, "color": color, "symbol": symbol,
+                           "line": {"width": 2 if symbol.endswith("open") else 0}},
                    hovertemplate=f"{name} of %{{x}}: %{{y:.2f}} %<extra></extra>")
         for (name, values), color, symbol in marks
     ]  # fmt: skip
-    for trace in traces[:2]:
-        trace.marker.line.width = 0
     figure = plot(*traces, title=_per_class_title(scores), x="digit", y="share (%)",
                   xaxis_dtick=1, legend={"y": -0.2, "yanchor": "top"})  # fmt: skip
     return Chart(figure, _per_class_reading(scores),

@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .console import Parser, Refused, json_option, refusing
 from .train import KINDS
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mnist_core.imaging.drawing import Reader
 
 ABOUT = "Read the digits in image files."
 
@@ -37,7 +41,7 @@ def run(given: argparse.Namespace) -> None:
         print(json.dumps({"model": given.model, "predictions": found}))
 
 
-def _digit(path: str) -> Any:
+def _digit(path: str) -> np.ndarray:
     """The image file as the model takes it: uint8 (28, 28)."""
     import numpy as np
 
@@ -49,7 +53,7 @@ def _digit(path: str) -> Any:
         return np.round(255 * drawing.to_mnist(image)).astype(np.uint8)
 
 
-def _predictor(name: str) -> Callable[[Any], Any]:
+def _predictor(name: str) -> Reader:
     """Probabilities (n, 10) for uint8 images (n, 28, 28), from a model file or "default"."""
     from mnist_core.runs import models
 
@@ -64,7 +68,7 @@ def _predictor(name: str) -> Callable[[Any], Any]:
         return models.load(path).network.predict
 
 
-def _keras_predictor(path: Path) -> Callable[[Any], Any]:
+def _keras_predictor(path: Path) -> Reader:
     if not path.is_file():
         raise Refused(f"{path} cannot be read (no such file).")
     if not zipfile.is_zipfile(path):

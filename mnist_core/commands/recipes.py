@@ -23,7 +23,9 @@ def run(given: argparse.Namespace) -> None:
     if given.measure:
         _measure(given.only)
     figures = recipe_figures.known()
-    rows = [("recipe", "network", "optimizer", "batch", "epochs", "published", "ours", "Keras")]
+    rows: list[tuple[object, ...]] = [
+        ("recipe", "network", "optimizer", "batch", "epochs", "published", "ours", "Keras")
+    ]
     for name, (spec, published) in ((n, (r.spec, r.published)) for n, r in RECIPES.items()):
         found = figures.get(name)
         rows.append((name, network(spec), spec.optimizer, spec.batch_size, spec.epochs,

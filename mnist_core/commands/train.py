@@ -7,9 +7,18 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .console import Parser, Refused, json_option, refusing, say
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+
+    from mnist_core.data import Mnist
+    from mnist_core.design import RunSpec
+    from mnist_core.training.events import EpochEnded, Finished
 
 KINDS = (".npz", ".keras")
 
@@ -44,7 +53,7 @@ def run(given: argparse.Namespace) -> int:
     return _train(given, spec, data)
 
 
-def _design(given: argparse.Namespace) -> Any:
+def _design(given: argparse.Namespace) -> RunSpec:
     from mnist_core.design.recipes import RECIPES
 
     if given.recipe not in RECIPES:
@@ -64,11 +73,13 @@ def _check_target(path: Path | None) -> None:
         raise Refused(f"{path} cannot be written; name a file in a folder that can.")
 
 
-def _train(given: argparse.Namespace, spec: Any, data: Any) -> int:
+def _train(given: argparse.Namespace, spec: RunSpec, data: Mnist) -> int:
     from mnist_core.training import events
     from mnist_core.training.frameworks import train
 
-    result = {"recipe": given.recipe, "seed": spec.seed, "data": data.name, "epochs": []}
+    result: dict[str, Any] = {"recipe": given.recipe, "seed": spec.seed, "data": data.name,
+                              "epochs": []}  # fmt: skip
+    ended = None
     for event in train(spec, data):
         match event:
             case events.Failed():
@@ -82,9 +93,9 @@ def _train(given: argparse.Namespace, spec: Any, data: Any) -> int:
                 say(_epoch_line(event, spec.epochs))
             case events.Finished():
                 result |= _measured(event, spec)
-                checkpoint = event.checkpoint
-    if given.save:
-        _save(given, spec, checkpoint.answer, result)
+                ended = event
+    if given.save and ended:
+        _save(given, spec, ended.last.answer, result)
     print(f"test accuracy {result['test_accuracy']:.2%}, loss {result['test_loss']:.4f}, "
           f"{result['images_per_second']:,.0f} images a second")
     if given.json:
@@ -92,19 +103,19 @@ def _train(given: argparse.Namespace, spec: Any, data: Any) -> int:
     return 0
 
 
-def _epoch(event: Any) -> dict[str, float]:
+def _epoch(event: EpochEnded) -> dict[str, float]:
     names = ("epoch", "seconds", "accuracy", "val_accuracy", "loss", "val_loss")
     return {name: getattr(event, name) for name in names}
 
 
-def _epoch_line(event: Any, epochs: int) -> str:
+def _epoch_line(event: EpochEnded, epochs: int) -> str:
     return (
         f"epoch {event.epoch}/{epochs}  loss {event.loss:.4f}  accuracy {event.accuracy:.2%}  "
         f"validation {event.val_accuracy:.2%}  {event.seconds:.2f} s"
     )
 
 
-def _measured(event: Any, spec: Any) -> dict[str, float]:
+def _measured(event: Finished, spec: RunSpec) -> dict[str, float]:
     return {
         "test_accuracy": event.test_accuracy,
         "test_loss": event.test_loss,
@@ -112,7 +123,10 @@ def _measured(event: Any, spec: Any) -> dict[str, float]:
     }
 
 
-def _save(given: argparse.Namespace, spec: Any, weights: Any, result: dict[str, Any]) -> None:
+def _save(
+    given: argparse.Namespace, spec: RunSpec, weights: Mapping[str, np.ndarray],
+    result: dict[str, Any],
+) -> None:  # fmt: skip
     from mnist_core.runs import models
 
     kept = ("test_accuracy", "test_loss", "data", "recipe", "seed")

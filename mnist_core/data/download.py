@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from mnist_core import storage
@@ -116,7 +116,8 @@ def _fetch_from(source: Source, path: Path, bar: "_Bar", timeout: tuple[float, f
     import pooch
 
     pooch.get_logger().setLevel("WARNING")  # it would write to stderr; the core never prints
-    get = pooch.HTTPDownloader(progressbar=bar, chunk_size=CHUNK, timeout=timeout)
+    # Any object with tqdm's methods will do as its bar, which its types do not say.
+    get: Any = pooch.HTTPDownloader(progressbar=cast(Any, bar), chunk_size=CHUNK, timeout=timeout)
     with tempfile.TemporaryDirectory(prefix="incoming-", dir=path.parent) as folder:
         for name, sha256 in source.sha256.items():
             pooch.retrieve(source.base + name, sha256, name, folder, downloader=get)
@@ -130,7 +131,7 @@ def _fetch_from(source: Source, path: Path, bar: "_Bar", timeout: tuple[float, f
 def _reason(error: "requests.RequestException") -> str:
     import requests
 
-    if isinstance(error, requests.HTTPError):
+    if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"answered {error.response.status_code} {error.response.reason}"
     if isinstance(error, requests.Timeout) or "timed out" in str(error):  # later: no Timeout
         return "did not answer in time"

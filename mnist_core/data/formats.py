@@ -238,7 +238,7 @@ def _weigh(where: str, size: int) -> None:
         raise DataError(f"{where} would unpack to {found:,.0f} MB; {most} MB is the most.")
 
 
-def _is_not(kind: str, path: Path | str, file: IO[bytes]) -> str:
+def _is_not(kind: str, path: Path | str, file: IO[bytes] | gzip.GzipFile) -> str:
     file.seek(0)
     start = file.read(512).lstrip().lower()
     if not start:

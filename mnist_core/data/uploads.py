@@ -99,7 +99,7 @@ def _whole(name: str, splits: list[Split]) -> Brought:
     if np.median(border) > 127:
         raise DataError(f"{name} has a white background; the digits must be white on black.")
     if len(splits) == 2:
-        return Brought(*splits)
+        return Brought(splits[0], splits[1])
     train, test = divided(name, splits[0])
     return Brought(train, test, (f"There is no test set of its own: {len(test.labels):,} of the "
                                  f"{count:,} images, a fifth of each digit, became one.",))  # fmt: skip

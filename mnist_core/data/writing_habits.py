@@ -11,12 +11,16 @@ digits of 43 other writers (Alpaydin, Kaynak 1998) and inks their 8×8 pixels wi
 from __future__ import annotations
 
 import functools
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from mnist_core.imaging import drawing
+
+if TYPE_CHECKING:
+    from sklearn.utils import Bunch
 
 # The ways to write each digit: points "x,y" (to the right and down, in hundredths of the height)
 # that a curve goes through; "/" lifts the pen, and a point that is written twice is a corner.
@@ -174,8 +178,8 @@ def pen(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 def _scanned() -> tuple[np.ndarray, np.ndarray]:
     from sklearn.datasets import load_digits  # heavy, and a page that draws needs none of it
 
-    found = load_digits()
-    return found.images, found.target.astype(np.uint8)
+    found = cast("Bunch", load_digits())  # not the pair that it gives on request
+    return found["images"], found["target"].astype(np.uint8)
 
 
 def digits(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -36,7 +36,8 @@ def _constant(step: np.ndarray, total: int) -> np.ndarray:
 
 
 def _steps(step: np.ndarray, total: int) -> np.ndarray:
-    return 0.1 ** sum((step > boundary).astype(float) for boundary in boundaries(total))
+    dropped = np.searchsorted(boundaries(total), step, side="left")  # boundaries below the step
+    return 0.1**dropped.astype(float)
 
 
 def _cosine(step: np.ndarray, total: int) -> np.ndarray:

@@ -61,14 +61,15 @@ def tensorboard(history: Sequence[events.Event], name: str, began: float) -> byt
 
 def _event_file(found: Sequence[Point], began: float) -> bytes:
     # TensorBoard's own writer of files would import TensorFlow where it is installed.
-    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto import event_pb2
     from tensorboard.summary.writer.record_writer import RecordWriter
 
     buffer = io.BytesIO()
     records = RecordWriter(buffer)
-    records.write(Event(wall_time=began, file_version="brain.Event:2").SerializeToString())
+    event_of = getattr(event_pb2, "Event")  # noqa: B009  made by protobuf as it is imported
+    records.write(event_of(wall_time=began, file_version="brain.Event:2").SerializeToString())
     for point in found:
-        event = Event(wall_time=began + point.seconds, step=point.step)
+        event = event_of(wall_time=began + point.seconds, step=point.step)
         event.summary.value.add(tag=point.tag, simple_value=point.value)
         records.write(event.SerializeToString())
     return buffer.getvalue()

@@ -50,7 +50,7 @@ def pieces(ink: np.ndarray, better: Better | None = None) -> np.ndarray:
 
 def _halves(ink: np.ndarray, better: Better | None) -> tuple[np.ndarray, np.ndarray] | None:
     """What is left and right of the best cut; None if there is no reason or no place for one."""
-    rows, columns = _extent(ink.any(axis=1)), _extent(ink.any(axis=0))
+    rows, columns = _extent(ink, 0), _extent(ink, 1)
     box = ink[rows, columns]
     if box.shape[1] < (WIDE_ENOUGH if better else WIDE) * box.shape[0]:
         return None
@@ -62,8 +62,9 @@ def _halves(ink: np.ndarray, better: Better | None) -> tuple[np.ndarray, np.ndar
     return None
 
 
-def _extent(flags: np.ndarray) -> slice:
-    where = np.flatnonzero(flags)
+def _extent(ink: np.ndarray, axis: int) -> slice:
+    """The rows (axis 0) or columns (1) from the first to the last with ink."""
+    where = np.flatnonzero(np.any(ink, axis=1 - axis))
     return slice(where[0], where[-1] + 1)
 
 
@@ -90,7 +91,7 @@ def _cuts(box: np.ndarray) -> Iterator[tuple[float, np.ndarray]]:
 def _size(ink: np.ndarray) -> tuple[int, int]:
     if not ink.any():
         return 0, 0
-    rows, columns = _extent(ink.any(axis=1)), _extent(ink.any(axis=0))
+    rows, columns = _extent(ink, 0), _extent(ink, 1)
     return rows.stop - rows.start, columns.stop - columns.start
 
 

@@ -55,7 +55,7 @@ def _cut_apart(parts: np.ndarray, better: cutter.Better | None) -> list[Box]:
     return [_box(slices) for slices in ndimage.find_objects(parts)] if count > len(boxes) else boxes
 
 
-def _box(slices: tuple[slice, slice]) -> Box:
+def _box(slices: tuple[slice, ...]) -> Box:
     rows, columns = slices
     return rows.start, columns.start, rows.stop, columns.stop
 

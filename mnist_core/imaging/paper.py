@@ -110,7 +110,9 @@ def _paper(dark: np.ndarray) -> np.ndarray:
     """The gray of the paper under dark ink, float32 (h, w): a closing (Serra 1982) just too wide
     for the strokes, which keeps the edge of a shadow where it is."""
     thumbnail = _thumbnail(dark, THUMBNAIL)
-    closed = [ndimage.grey_closing(thumbnail, size=size, mode="nearest") for size in WINDOWS]
+    closed = [
+        ndimage.grey_closing(thumbnail, size=(side, side), mode="nearest") for side in WINDOWS
+    ]
     return _enlarged(closed[_fitting(thumbnail, closed)], dark.shape)
 
 
@@ -138,9 +140,10 @@ def _thumbnail(gray: np.ndarray, side: int) -> np.ndarray:
     return np.asarray(thumbnail)
 
 
-def _enlarged(thumbnail: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    size = shape[::-1]
-    return np.asarray(Image.fromarray(thumbnail).resize(size, Image.Resampling.BILINEAR))
+def _enlarged(thumbnail: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    height, width = shape
+    large = Image.fromarray(thumbnail).resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(large)
 
 
 def _only_strokes(marks: np.ndarray) -> np.ndarray:

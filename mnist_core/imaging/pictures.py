@@ -105,12 +105,12 @@ def read_image(file: str | PathLike[str] | BinaryIO) -> np.ndarray:
 
 def _foreign(file: str | PathLike[str] | BinaryIO) -> str:
     """What the file is instead of a picture, as far as its start tells."""
-    if hasattr(file, "read"):
-        file.seek(0)
-        start = file.read(64)
-    else:
+    if isinstance(file, str | PathLike):
         with open(file, "rb") as opened:
             start = opened.read(64)
+    else:
+        file.seek(0)
+        start = file.read(64)
     if not start:
         return "is empty"
     other = next((words for mark, words in OTHERS.items() if mark in start), None)

@@ -76,8 +76,8 @@ def fingerprint(data: Mnist) -> str:
     digest = hashlib.blake2b(digest_size=12)
     for split in (data.train, data.test):
         digest.update(str(split.images.shape).encode())
-        digest.update(np.ascontiguousarray(split.images))
-        digest.update(np.ascontiguousarray(split.labels))
+        digest.update(np.ascontiguousarray(split.images).data)
+        digest.update(np.ascontiguousarray(split.labels).data)
     return digest.hexdigest()
 
 
@@ -195,7 +195,7 @@ def _run(entered: Job) -> None:
         command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said,
         text=True,
     ) as process:  # fmt: skip
-        for line in process.stdout:
+        for line in process.stdout or ():
             with contextlib.suppress(ValueError):  # a library's own words, not a share
                 entered.hear(float(line))
         if process.wait() == 0 and entered.path.exists():
@@ -228,7 +228,7 @@ def _main(task: str, source: str, path: str) -> None:
 
     arrays = TASKS[task].compute(dataset.load(source), report)
     with storage.replacing(Path(path)) as file:
-        np.savez(file, **arrays)
+        storage.write_npz(file, arrays)
 
 
 def _end_with_parent() -> None:

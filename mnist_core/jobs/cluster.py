@@ -48,7 +48,8 @@ class Cluster:
     def __init__(self, address: str | None, folder: Path) -> None:
         """`folder` is where an embedded worker may write. Raises OSError or TimeoutError."""
         dask.config.set(_CONFIG)
-        self._scheduler = self._process = self._client = None
+        self._scheduler: LocalCluster | None = None
+        self._process: subprocess.Popen | None = None
         self._folder = folder
         try:
             if address is None:
@@ -57,7 +58,7 @@ class Cluster:
                     dashboard_address="127.0.0.1:0", scheduler_kwargs={"dashboard": False},
                 )  # fmt: skip
                 self.mend()
-            self._client = Client(address or self._scheduler, set_as_default=False)
+            self._client: Client = Client(address or self._scheduler, set_as_default=False)
             # What _CONFIG says of an embedded scheduler, for one that somebody else has started.
             self._client.run_on_scheduler(
                 lambda dask_scheduler: setattr(dask_scheduler, "allowed_failures", 0)
@@ -117,14 +118,14 @@ class Cluster:
     def call(
         self, name: str, arguments: Mapping[str, Any], ended: Callable[[Future], None]
     ) -> Future:
-        """Have a worker do a small job of `calls.CALLS`; `ended` as for `train`."""
+        """Have a worker do a small job of `remote_calls.CALLS`; `ended` as for `train`."""
         return self._submit(worker.call, (name, dict(arguments)), "call", ended)
 
     def convert(
         self, spec: RunSpec, weights: Mapping[str, np.ndarray], name: str,
         ended: Callable[[Future], None],
     ) -> Future:  # fmt: skip
-        """Have one of `artifacts.MODEL_FILES` made of a model; `ended` as for `train`."""
+        """Have one of `model_formats.MODEL_FILES` made of a model; `ended` as for `train`."""
         return self._submit(worker.convert, (spec.to_query(), weights, name), "convert", ended)
 
     def _submit(
@@ -163,19 +164,29 @@ class Cluster:
         """End a worker process between two jobs and start a fresh one in its place."""
         deadline = time.monotonic() + RELEASE_SECONDS
         # A result that the worker still holds would be lost, and so computed again.
-        while any(self._client.has_what([address]).values()) and time.monotonic() < deadline:
+        while self._holds_something(address) and time.monotonic() < deadline:
             time.sleep(0.02)
         self._client.restart_workers([address], timeout=60)
+
+    def _holds_something(self, address: str) -> bool:
+        held = self._client.has_what([address])
+        assert isinstance(held, dict)  # no coroutine: this client waits
+        return any(held.values())
+
+    def _everywhere(self, function: Callable, *values: Any) -> list[Any]:
+        """What a function returns on each worker, called beside whatever it does."""
+        found = self._client.run(function, *values)
+        assert isinstance(found, dict)
+        return list(found.values())
 
     def tell(self, run: str, command: str, value: Any = None) -> bool:
         """Pass a command of `control.COMMANDS` to whichever worker trains the run; False if none
         does yet."""
-        return any(self._client.run(worker.tell, run, command, value).values())
+        return any(self._everywhere(worker.tell, run, command, value))
 
     def newest_checkpoint(self, run: str) -> events.Checkpoint | None:
         """The latest checkpoint of a run that is training."""
-        found = self._client.run(worker.newest_checkpoint, run).values()
-        return next(filter(None, found), None)
+        return next(filter(None, self._everywhere(worker.newest_checkpoint, run)), None)
 
     def slots(self) -> int:
         """How many jobs can be worked on at once."""
@@ -188,8 +199,8 @@ class Cluster:
         """End the worker process and the scheduler, if they were embedded, and the connection."""
         if self._process:
             _end(self._process)
-        for opened in (self._client, self._scheduler):
-            if opened:
+        for opened in (getattr(self, "_client", None), self._scheduler):
+            if opened:  # __init__ may have failed half-way
                 opened.close(timeout=5)
 
 

@@ -9,24 +9,21 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mnist_core.data import dataset
-from mnist_core.design.spec import RunSpec
 from mnist_core.runs import expiry
-from mnist_core.runs.artifacts import DEFAULT
 from mnist_core.runs.records import Patient, Run, Runs
 from mnist_core.training import estimate, events, host
 from mnist_core.training.events import ClusterLost, WorkerDied
 
-from . import requests
-from .remote_calls import Call, Calls
-from .requests import Asked, Evaluations
+from .errands import CRASHED, Errands
 
 if TYPE_CHECKING:  # Dask is imported by the service's own thread
     from .cluster import Cluster
+    from .worker import Data, Done
 
-CRASHED = "The training process ended unexpectedly"
 SMALLER = "If this happens again, the machine may be short of memory: make the design smaller"
 FIRST_PAGE_SECONDS = 1.0  # left to the visitor who starts the server, before anything heavy begins
 TICK_SECONDS = 2.0  # between two looks at the cluster
@@ -37,30 +34,57 @@ HEADROOM = 0.25e9  # bytes that one more job may add: the largest design was see
 
 
 class Dispatcher:
-    """The half of the service that no page calls. `state` is "starting", "ready", "away" while a
-    scheduler does not answer, or "failed"; `message` is a sentence if something is amiss."""
+    """What no page calls: the service holds it, and hands jobs in. `state` is "starting", "ready",
+    "away" while a scheduler does not answer, or "failed"; `message` is a sentence if something is
+    amiss; `slots` how many jobs can be worked on at once, as the cluster was last seen."""
 
     def __init__(self, runs: Runs, source: str, scheduler: str | None = None) -> None:
         """`source` is what workers warm up with; `scheduler` a Dask address, None to embed one."""
         self.runs, self.source, self.address = runs, source, scheduler
         self.state, self.message = "starting", ""
         self._figures = runs.folder / "calibration.json"
+        self.slots = 1
         # Figures of another machine's workers are of no use after a change of cluster.
-        self.slots = 1  # trainings at once, as the cluster was last seen
         self.calibration = None if scheduler else estimate.kept(self._figures, host.identity())
-        self._closing = threading.Event()
-        self._records: Runs = Patient(runs, self._say, self._closing)
-        self._evaluations = Evaluations(runs)
-        self._calls = Calls()
+        self.closing = threading.Event()
+        self.records: Runs = Patient(runs, self._say, self.closing)
+        self.errands = Errands(self)
+        self.seen: dict[str, float] = {}  # when each run was last looked at
         self._inbox: queue.Queue[Callable[[], None] | None] = queue.Queue()
         self._cluster: Cluster | None = None
         self._futures: dict[str, Any] = {}  # trainings under way, by run
-        self._answers: dict[Any, tuple[Asked, int]] = {}  # what else is under way, of which step
-        self._called: dict[Any, Call] = {}  # small jobs under way, by future
         self._told: dict[str, list[tuple]] = {}  # commands that no worker has heard yet, by run
-        self._seen: dict[str, float] = {}  # when each run was last looked at
         self._ticked = 0.0
         self._thread = threading.Thread(target=self._work, name="service", daemon=True)
+
+    def start(self) -> None:
+        """Begin in the background."""
+        self._thread.start()
+
+    def dispatch_soon(self) -> None:
+        """Something new waits: see whether it can begin."""
+        self._inbox.put(self._dispatch)
+
+    def hand_in(self, job: Callable[[], None]) -> None:
+        """Have a job done in the dispatcher's thread."""
+        self._inbox.put(job)
+
+    def tell(self, run: str, command: str, value: Any = None) -> None:
+        """Pass a command on to whoever trains the run, now or when it begins."""
+        self._inbox.put(lambda: self._tell(run, command, value))
+
+    def close(self) -> None:
+        """End the thread and all that it started."""
+        self.closing.set()
+        self._inbox.put(None)
+        self._thread.join(timeout=15)
+
+    @property
+    def cluster(self) -> Cluster:
+        """The cluster. Raises ClusterLost while there is none."""
+        if self._cluster is None:
+            raise ClusterLost
+        return self._cluster
 
     def _say(self, message: str) -> None:
         if self.state not in ("failed", "away"):
@@ -70,14 +94,14 @@ class Dispatcher:
 
     def _work(self) -> None:
         time.sleep(FIRST_PAGE_SECONDS)
-        while not self._closing.is_set():
+        while not self.closing.is_set():
             try:
                 self._connect()
             except Exception as error:  # no page may break because training cannot start
                 if self.address is None:
                     return self._give_up(error)
                 self._be_away()
-                self._closing.wait(RETRY_SECONDS)
+                self.closing.wait(RETRY_SECONDS)
             else:
                 self._serve()
         self._disconnect()
@@ -98,9 +122,9 @@ class Dispatcher:
     def _give_up(self, error: Exception) -> None:
         logging.getLogger(__name__).exception("The service could not start.")
         self.state, self.message = "failed", f"Training is not available: {error}"
-        for run in self._records.active():  # asked for meanwhile; nobody will train them
-            self._records.end(run.id, "failed", self.message)
-        self._calls.give_up(0.0, self.message)
+        for run in self.records.active():  # asked for meanwhile; nobody will train them
+            self.records.end(run.id, "failed", self.message)
+        self.errands.calls.give_up(0.0, self.message)
 
     def _be_away(self) -> None:
         self.state = "away"
@@ -110,7 +134,7 @@ class Dispatcher:
 
     def _serve(self) -> None:
         """Do what comes in, and look after the cluster, until it is lost or the service closed."""
-        while self._cluster and not self._closing.is_set():
+        while self._cluster and not self.closing.is_set():
             try:
                 job = self._inbox.get(timeout=TICK_SECONDS)
             except queue.Empty:
@@ -121,46 +145,44 @@ class Dispatcher:
                 self._guarded(self._tick)
                 self._ticked = time.monotonic()
 
-    def _guarded(self, job: Callable[[], None]) -> None:
+    def _guarded(self, job: Callable[[], object]) -> None:
         try:
             job()
         except Exception:  # one bad message must not end the service
             logging.getLogger(__name__).exception("A message could not be handled.")
 
     def _tick(self) -> None:
-        if not self._cluster.connected():
-            return self._lost()
-        self._cluster.mend()
+        if not self.cluster.connected():
+            return self.lost()
+        self.cluster.mend()
         for run in list(self._told):
             self._deliver(run)
-        if not self._cluster.slots():
+        if not self.cluster.slots():
             self._say(f"The cluster at {self.address} has no worker: start one with "
                       "--resources train=1.")  # fmt: skip
         elif self.message.startswith("The cluster at"):
             self._say("")
-        self._calls.give_up()
+        self.errands.calls.give_up()
         self._dispatch()
 
-    def _lost(self) -> None:
+    def lost(self) -> None:
         """The scheduler is gone. What it had is over; what waits here goes to the next one."""
         cluster, self._cluster = self._cluster, None
         for run in list(self._futures):
-            self._records.end(run, "interrupted", "The connection to the training cluster was "
+            self.records.end(run, "interrupted", "The connection to the training cluster was "
                               f"lost; {self.runs.what_is_kept(run)}.")  # fmt: skip
-        for asked, _ in self._answers.values():
-            self._evaluations.move(asked, "queued")
-        for call in self._called.values():
-            self._calls.back(call)
-        for under_way in (self._futures, self._answers, self._called, self._told):
-            under_way.clear()
+        self.errands.back()
+        self._futures.clear()
+        self._told.clear()
         self._be_away()
-        self._guarded(cluster.close)
+        if cluster:
+            self._guarded(cluster.close)
 
     def _disconnect(self) -> None:
         for run in self._futures:
-            self._guarded(lambda run=run: self.runs.end(
-                run, "interrupted", "The server was closed during this run."))  # fmt: skip
-            self._guarded(lambda run=run: self._cluster.tell(run, "stop"))
+            self._guarded(partial(self.runs.end, run, "interrupted",
+                                  "The server was closed during this run."))  # fmt: skip
+            self._guarded(partial(self.cluster.tell, run, "stop"))
         if self._cluster:
             self._cluster.close()
 
@@ -171,24 +193,19 @@ class Dispatcher:
         waiting runs to a worker at once and lose them all with it."""
         if self._cluster is None:
             return
-        self.slots = self._cluster.slots()
-        free = self.slots - len(self._futures) - len(self._answers) - len(self._called)
+        self.slots = self.cluster.slots()
+        free = self.slots - len(self._futures) - len(self.errands)
         if free <= 0:
             return
-        for call in self._calls.take(free):
-            free -= 1
-            self._call(call)
-        for asked in self._evaluations.waiting()[: max(0, free)]:
-            free -= 1
-            self._answer(asked)
+        free = self.errands.begin(free)
         for run in self._next()[: max(0, free)]:
-            if self._records.begin(run.id):
+            if self.records.begin(run.id):
                 self._begin(run)
 
     def _next(self) -> list[Run]:
         """The runs that may begin: of each visitor one at a time, however many slots are free; but
         what races or sweeps may train beside it, once everybody had a turn."""
-        line = self._records.line()
+        line = self.records.line()
         first: dict[str, Run] = {}
         for run in line:
             first.setdefault(run.owner, run)
@@ -201,16 +218,17 @@ class Dispatcher:
             self._train(run)
         except Exception as error:  # a checkpoint that cannot be read, or a scheduler just gone
             logging.getLogger(__name__).exception("Run %s did not begin.", run.id)
-            self._records.end(run.id, "failed", f"The training could not begin: {error}")
+            self.records.end(run.id, "failed", f"The training could not begin: {error}")
 
     def _train(self, run: Run) -> None:
-        self._futures[run.id] = self._cluster.train(
-            run, self._data(run.source), self.runs.start(run.id),
+        self._futures[run.id] = self.cluster.train(
+            run, self.data(run.source), self.runs.start(run.id),
             self._told.pop(run.id, ()),
             lambda future: self._inbox.put(lambda: self._end(run, future)),
         )  # fmt: skip
 
-    def _data(self, source: str) -> Any:
+    def data(self, source: str) -> Data:
+        """What a worker is told of the digits of a source."""
         from .worker import Data
 
         try:
@@ -228,7 +246,7 @@ class Dispatcher:
         if "warm" in message:
             self.state = "ready"
             if self.calibration is None:
-                self._cluster.calibrate(self.source)
+                self.cluster.calibrate(self.source)
             return
         if "calibration" in message:
             self.calibration = estimate.Calibration.from_json(message["calibration"])
@@ -238,10 +256,10 @@ class Dispatcher:
         if run not in self._futures:  # another app's on the same cluster, or of before
             return
         happened = [events.from_wire(values) for values in message["events"]]
-        self._records.append(run, happened)
+        self.records.append(run, happened)
         self._deliver(run)
         kept = any(isinstance(event, events.Checkpointed) for event in happened)
-        if kept and (checkpoint := self._cluster.newest_checkpoint(run)):
+        if kept and (checkpoint := self.cluster.newest_checkpoint(run)):
             self._save(run, checkpoint)
 
     def _save(self, run: str, checkpoint: events.Checkpoint) -> None:
@@ -258,12 +276,12 @@ class Dispatcher:
     def _deliver(self, run: str) -> None:
         """Pass on what a run was told. A worker that has not begun it hears of it later."""
         if run not in self._futures:
-            record = self._records.get(run)
+            record = self.records.get(run)
             if record is None or not record.active:
                 self._told.pop(run, None)
             return
         while commands := self._told.get(run):
-            if not self._cluster.tell(run, *commands[0]):
+            if not self.cluster.tell(run, *commands[0]):
                 return
             commands.pop(0)
         self._told.pop(run, None)
@@ -273,42 +291,43 @@ class Dispatcher:
             return
         done = None
         try:
-            done = self._cluster.result(future)
+            done = self.cluster.result(future)
             if done.result is None:
-                self._ship(done.worker, run.source)
+                self.ship(done.worker, run.source)
                 return self._train(run)
             self._keep(run.id, done.result)
         except WorkerDied:
             self.state = "starting"  # until the worker that takes its place has warmed up
             kept = self.runs.what_is_kept(run.id)
-            self._records.end(run.id, "interrupted", f"{CRASHED}; {kept}. {SMALLER}.")
+            self.records.end(run.id, "interrupted", f"{CRASHED}; {kept}. {SMALLER}.")
         except ClusterLost:
-            return self._lost()
+            return self.lost()
         except Exception as error:
             logging.getLogger(__name__).exception("Run %s failed.", run.id)
-            self._records.end(run.id, "failed", f"The training failed: {error}")
+            self.records.end(run.id, "failed", f"The training failed: {error}")
         del self._futures[run.id]
         self._told.pop(run.id, None)
-        self._after(done)
+        self.after(done)
 
-    def _ship(self, worker: str, source: str) -> None:
+    def ship(self, worker: str, source: str) -> None:
+        """Send a worker the digits that its machine does not have."""
         data = dataset.load(source)
-        self._cluster.ship(worker, dataset.digest(data), data)
+        self.cluster.ship(worker, dataset.digest(data), data)
 
-    def _after(self, done: Any) -> None:
+    def after(self, done: Done | None) -> None:
         """Between two jobs: what has expired goes, and a worker that has grown is replaced."""
         self._guarded(self._expire)
         if done and done.memory > MEMORY_LIMIT - HEADROOM:
             self.state = "starting"
-            self._guarded(lambda: self._cluster.replace(done.worker))
+            self._guarded(partial(self.cluster.replace, done.worker))
         self._dispatch()
 
     def _keep(self, run: str, result: Any) -> None:
         """Files first, the status last: what is called finished has its model."""
         event = result.event
         if isinstance(event, events.Failed):
-            self._records.append(run, [event])
-            self._records.end(run, "failed", event.message)
+            self.records.append(run, [event])
+            self.records.end(run, "failed", event.message)
             return
         try:
             self.runs.save_checkpoint(run, result.checkpoint)
@@ -316,110 +335,25 @@ class Dispatcher:
             if event.snapshots:
                 self.runs.save_snapshots(run, event.snapshots)
         except OSError as error:
-            self._records.end(run, "interrupted", "The training ended, but its model could not be "
+            self.records.end(run, "interrupted", "The training ended, but its model could not be "
                               f"saved ({error.strerror or error}): make room on the server's disk; "
                               f"{self.runs.what_is_kept(run)}.")  # fmt: skip
             return
-        self._records.append(run, [event])
+        self.records.append(run, [event])
         status = "stopped" if isinstance(event, events.Stopped) else "finished"
-        self._records.end(run, status, event.note, test_accuracy=event.test_accuracy,
+        self.records.end(run, status, event.note, test_accuracy=event.test_accuracy,
                           test_loss=event.test_loss, seconds=event.seconds)
-
-    # ---- evaluations and model files
-
-    def _answer(self, asked: Asked) -> None:
-        try:
-            spec, checkpoint = requests.model(self._records, asked.run)
-            future = self._ask(asked, spec, checkpoint)
-        except Exception as error:  # the run has expired, or its checkpoint cannot be read
-            return self._evaluations.move(asked, "failed", f"The {asked.what} failed: {error}")
-        self._answers[future] = asked, checkpoint.step
-        self._evaluations.move(asked, "running")
-
-    def _ask(self, asked: Asked, spec: RunSpec, checkpoint: events.Checkpoint) -> Any:
-        def ended(future: Any) -> None:
-            self._inbox.put(lambda: self._answered(future))
-
-        if asked.file:
-            return self._cluster.convert(spec, checkpoint.answer, asked.file, ended)
-        data = self._data(asked.source)
-        return self._cluster.evaluate(spec, checkpoint.answer, data, checkpoint.step, ended)
-
-    def _answered(self, future: Any) -> None:
-        asked, step = self._answers.pop(future, (None, 0))
-        if asked is None:
-            return
-        done = None
-        try:
-            done = self._cluster.result(future)
-            if done.result is None:
-                self._ship(done.worker, asked.source)
-                return self._answer(asked)
-            self._save_answer(asked, done.result, step)
-            self._evaluations.move(asked, "done")
-        except WorkerDied:
-            self.state = "starting"
-            why = f"{CRASHED} during the {asked.what}: try again."
-            self._evaluations.move(asked, "failed", why)
-        except ClusterLost:
-            self._evaluations.move(asked, "queued")
-            return self._lost()
-        except OSError as error:
-            self._evaluations.move(asked, "failed", f"The {asked.what} could not be saved "
-                                   f"({error.strerror or error}): make room on the server's disk.")
-        except Exception as error:
-            logging.getLogger(__name__).exception("The %s of %s failed.", asked.what, asked.run)
-            self._evaluations.move(asked, "failed", f"The {asked.what} failed: {error}")
-        self._after(done)
-
-    def _save_answer(self, asked: Asked, result: Any, step: int) -> None:
-        if asked.file:
-            return self.runs.save_model_file(asked.run, asked.file, result, step)
-        self.runs.save_evaluation(asked.run, result, asked.data)
-        if asked.run != DEFAULT:
-            right = result.probabilities.argmax(axis=1) == result.labels
-            self._records.measured(asked.run, float(right.mean()), float(result.loss))
-
-    # ---- small jobs
-
-    def _call(self, call: Call) -> None:
-        try:
-            future = self._cluster.call(
-                call.name, call.arguments,
-                lambda future: self._inbox.put(lambda: self._returned(future)),
-            )  # fmt: skip
-        except Exception as error:  # a scheduler just gone
-            return call.fail(f"The worker could not be asked: {error}")
-        self._called[future], call.status = call, "running"
-
-    def _returned(self, future: Any) -> None:
-        call, done = self._called.pop(future, None), None
-        if call is None:
-            return
-        try:
-            done = self._cluster.result(future)
-            call.finish(done.result)
-        except WorkerDied:
-            self.state = "starting"
-            call.fail(f"{CRASHED}: try again.")
-        except ClusterLost:
-            self._calls.back(call)
-            return self._lost()
-        except Exception as error:
-            logging.getLogger(__name__).exception("The call of %s failed.", call.name)
-            call.fail(f"The worker could not do it: {error}")
-        self._after(done)
 
     # ---- expiry
 
     def _watched(self) -> set[str]:
         """The runs whose page somebody has looked at just now; what is older is forgotten."""
         now = time.time()
-        self._seen = {run: at for run, at in list(self._seen.items()) if now - at < WATCHED_SECONDS}
-        return set(self._seen)
+        self.seen = {run: at for run, at in list(self.seen.items()) if now - at < WATCHED_SECONDS}
+        return set(self.seen)
 
     def _expire(self) -> None:
-        kept = self._records.kept()
-        needed = self._watched() | {asked.run for asked, _ in self._answers.values()}
+        kept = self.records.kept()
+        needed = self._watched() | self.errands.looked_at()
         for run in expiry.expired(kept, expiry.rules(), time.time(), needed):
-            self._records.delete(run)
+            self.records.delete(run)

@@ -19,7 +19,7 @@ from mnist_core.data import dataset
 from mnist_core.design.spec import RunSpec
 from mnist_core.runs import models
 from mnist_core.runs.artifacts import DEFAULT
-from mnist_core.runs.records import IMPORTED, Run
+from mnist_core.runs.records import IMPORTED, Run, Runs
 from mnist_core.training import control, estimate, events
 from mnist_core.training.events import Checkpoint
 
@@ -30,15 +30,41 @@ from .requests import Asked
 WAITING_EACH = 3  # runs that one visitor may have in the queue, beside the one that trains
 
 
-class Service(Dispatcher):
+class Service:
     """The one gate to training: what pages call. Every method returns at once and raises
     ValueError, one sentence, for what cannot be; StoreError is such a ValueError."""
+
+    def __init__(self, runs: Runs, source: str, scheduler: str | None = None) -> None:
+        """`source` is what workers warm up with; `scheduler` a Dask address, None to embed one."""
+        self.runs, self.source = runs, source
+        self._dispatcher = Dispatcher(runs, source, scheduler)
+        self._errands = self._dispatcher.errands
+
+    @property
+    def state(self) -> str:
+        """One of "starting", "ready", "away" (a scheduler does not answer) and "failed"."""
+        return self._dispatcher.state
+
+    @property
+    def message(self) -> str:
+        """A sentence if something is amiss, else ""."""
+        return self._dispatcher.message
+
+    @property
+    def slots(self) -> int:
+        """How many runs can train at once, as the cluster was last seen."""
+        return self._dispatcher.slots
+
+    @property
+    def calibration(self) -> estimate.Calibration | None:
+        """How fast this machine trains, once that is known."""
+        return self._dispatcher.calibration
 
     def start(self) -> Service:
         """Begin in the background: the page that asks first does not wait."""
         self.runs.interrupt()
         atexit.register(self.close)
-        self._thread.start()
+        self._dispatcher.start()
         return self
 
     def submit(
@@ -63,7 +89,7 @@ class Service(Dispatcher):
             self.runs.append(run.id, [events.Predicted(**asdict(predicted))])
         if self.state == "failed":
             self.runs.end(run.id, "failed", self.message)
-        self._inbox.put(self._dispatch)
+        self._dispatcher.dispatch_soon()
         return run
 
     def _admit(self, owner: str, part_of: str = "") -> None:
@@ -74,7 +100,7 @@ class Service(Dispatcher):
                 f"You have {WAITING_EACH} runs waiting already: stop one, or let one finish first."
             )
         for run in mine:
-            unseen = time.time() - max(self._seen.get(run.id, 0.0), run.started or run.created)
+            unseen = time.time() - max(self._dispatcher.seen.get(run.id, 0.0), run.started or run.created)
             if run.status == "running" and unseen > WATCHED_SECONDS:
                 raise ValueError(
                     f"Your run {run.name} is still training, and nobody has looked at it for "
@@ -83,7 +109,7 @@ class Service(Dispatcher):
 
     def watched(self, run: str) -> None:
         """Say that somebody looks at a run: its page calls this as long as it is open."""
-        self._seen[run] = time.time()
+        self._dispatcher.seen[run] = time.time()
 
     def go_on(self, run: str, epochs: int = 0) -> Run:
         """Take an ended run up at its last checkpoint, with `epochs` more than its design had.
@@ -103,7 +129,7 @@ class Service(Dispatcher):
             raise ValueError("This run has finished: say how many epochs more it should train.")
         self._admit(record.owner)
         record = self.runs.reopen(run, spec)
-        self._inbox.put(self._dispatch)
+        self._dispatcher.dispatch_soon()
         return record
 
     def _record_of(self, run: str) -> Run:
@@ -116,12 +142,12 @@ class Service(Dispatcher):
         """Pause, resume, step, slow or learning_rate. A queued run obeys as soon as it begins, one
         that has just ended not at all. Raises ValueError for what no training can be told."""
         control.check(command, value)
-        self._inbox.put(lambda: self._tell(run, command, value))
+        self._dispatcher.tell(run, command, value)
 
     def stop(self, run: str) -> None:
         """End a run: at once if it is queued, after its current chunk if it is running."""
         if not self.runs.cancel(run):
-            self._inbox.put(lambda: self._tell(run, "stop"))
+            self._dispatcher.tell(run, "stop")
 
     def ahead(self, run: str) -> int:
         """How many runs, training or waiting, will be done before this queued one begins."""
@@ -153,27 +179,27 @@ class Service(Dispatcher):
     def _ask_for(self, *what: str) -> Asked:
         if self.state == "failed":
             raise ValueError(self.message)
-        asked = self._evaluations.ask(*what)
-        self._inbox.put(self._dispatch)
+        asked = self._errands.evaluations.ask(*what)
+        self._dispatcher.dispatch_soon()
         return asked
 
     def evaluation(self, run: str, data: str = "") -> Asked | None:
         """How far an evaluation is: "queued", "running", "done", or "failed" with a message; None
         if nobody has asked for it. `data` is for DEFAULT alone."""
-        return self._evaluations.look(run, data if run == DEFAULT else "")
+        return self._errands.evaluations.look(run, data if run == DEFAULT else "")
 
     def call(self, name: str, **arguments: Any) -> Call:
         """Have a worker do a small job of `calls.CALLS`, before runs that wait."""
         if self.state == "failed":
             raise ValueError(self.message)
-        asked = self._calls.ask(name, arguments)
-        self._inbox.put(self._dispatch)
+        asked = self._errands.calls.ask(name, arguments)
+        self._dispatcher.dispatch_soon()
         return asked
 
     @property
     def closed(self) -> bool:
         """Whether no more trainings will be taken."""
-        return self._closing.is_set()
+        return self._dispatcher.closing.is_set()
 
     def convert(self, run: str, file: str) -> Asked:
         """Have a worker make one of MODEL_FILES of an ended run, as `evaluate` does; then
@@ -182,7 +208,7 @@ class Service(Dispatcher):
 
     def conversion(self, run: str, file: str) -> Asked | None:
         """How far a model file is, as `evaluation` says it."""
-        return self._evaluations.look(run, "", file)
+        return self._errands.evaluations.look(run, "", file)
 
     def adopt(self, model: models.Model, owner: str, data: str, source: str) -> Run:
         """Make an ended run of an imported model, and have it measured on the test images of these
@@ -206,6 +232,4 @@ class Service(Dispatcher):
     def close(self) -> None:
         """End everything that `start` started. Safe to call twice."""
         atexit.unregister(self.close)
-        self._closing.set()
-        self._inbox.put(None)
-        self._thread.join(timeout=15)
+        self._dispatcher.close()

@@ -31,7 +31,7 @@ _MOODY = (keras.layers.Dropout, keras.layers.BatchNormalization)  # other than i
 def _exact(spec: RunSpec) -> keras.Sequential:
     """The model in float64 throughout, with masks to give to its dropout. Three numbers of it Keras
     and TensorFlow would keep as float32: the scale, the factor of L2, the slope of leaky ReLU."""
-    model = engine.build(spec, "float64", Dropout=MaskedDropout)
+    model = engine.build(spec, "float64", {"Dropout": MaskedDropout})
     for layer in model.layers:
         if isinstance(layer, keras.layers.Rescaling):
             layer.scale = tf.constant(layer.scale, tf.float64)
@@ -49,7 +49,7 @@ def tapes(questions: Sequence[Question]) -> list[dict[str, np.ndarray]]:
 
 def tape(question: Question) -> dict[str, np.ndarray]:
     """∂L/∂parameter by "layer/parameter" and ∂L/∂pixel as "image", float64, as GradientTape finds
-    them for a `gradients.Question`."""
+    them for a `gradient_checks.Question`."""
     spec = RunSpec.from_query(question.query)
     model = _exact(spec)
     for name, variable in engine.named_weights(model).items():
@@ -65,7 +65,7 @@ def tape(question: Question) -> dict[str, np.ndarray]:
             x = layer(x, training=question.training) if isinstance(layer, _MOODY) else layer(x)
         total = tf.add_n([engine.loss(spec, "float64")(labels, x), *model.losses])
     found = tape.gradient(total, wanted | {"image": images})
-    return {name: gradient.numpy() for name, gradient in found.items()}
+    return {name: tf.convert_to_tensor(gradient).numpy() for name, gradient in found.items()}
 
 
 # ------------------------------------------------------------- a line, by GradientTape
@@ -92,8 +92,8 @@ def fit_line(
         adam.apply(tape.gradient(loss, weights), weights)
         return tf.stack([*before, loss])
 
-    x, y = tf.constant(x, tf.float64), tf.constant(y, tf.float64)
-    return np.array([epoch(x, y).numpy() for _ in range(epochs + 1)])
+    points = tf.constant(x, tf.float64), tf.constant(y, tf.float64)
+    return np.array([epoch(*points).numpy() for _ in range(epochs + 1)])
 
 
 def fit_line_inside(
@@ -116,8 +116,8 @@ def fit_line_inside(
         keras.optimizers.Adam(learning_rate).apply(tape.gradient(loss, weights), weights)
         return [*before, float(loss)]
 
-    x, y = tf.constant(x, tf.float64), tf.constant(y, tf.float64)
-    return np.array([epoch(x, y) for _ in range(epochs + 1)])
+    points = tf.constant(x, tf.float64), tf.constant(y, tf.float64)
+    return np.array([epoch(*points) for _ in range(epochs + 1)])
 
 
 def _drawn(rng: np.random.Generator) -> list[np.ndarray]:

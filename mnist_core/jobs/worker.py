@@ -20,7 +20,7 @@ from distributed.system import MEMORY_LIMIT
 
 from mnist_core.data import dataset
 from mnist_core.design.spec import RunSpec
-from mnist_core.network import network
+from mnist_core.network import losses
 from mnist_core.runs.artifacts import Evaluation
 from mnist_core.training import events, frameworks, host
 from mnist_core.training.control import Control
@@ -139,8 +139,8 @@ def evaluate(
 
     with _engine:
         logits = engine.predict(RunSpec.from_query(query), weights, data.test.images)
-    loss, _ = network.cross_entropy(logits, data.test.labels)
-    return _done(Evaluation(network.softmax(logits), data.test.labels, loss, step))
+    loss, _ = losses.cross_entropy(logits, data.test.labels)
+    return _done(Evaluation(losses.softmax(logits), data.test.labels, loss, step))
 
 
 def call(name: str, arguments: Mapping[str, Any]) -> Done:
@@ -184,7 +184,7 @@ def _result(spec: RunSpec, event: events.Finished | events.Failed) -> Result:
 
     if isinstance(event, events.Failed):
         return Result(event, None, None)
-    model = engine.model_file(spec, event.checkpoint.answer)
+    model = engine.model_file(spec, event.last.answer)
     return Result(replace(event, peak_bytes=host.peak_bytes()), event.checkpoint, model)
 
 

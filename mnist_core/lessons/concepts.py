@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mnist_core.network.network import ACTIVATIONS, BatchNormalization, Dropout, softmax
+from mnist_core.network.layers import ACTIVATIONS, BatchNormalization, Dropout
+from mnist_core.network.losses import softmax
 
 Array = np.ndarray
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mnist_core.network.network import Activation, BatchNormalization, Dense, MaxPooling, Rescaling
+from mnist_core.network.layers import Activation, BatchNormalization, Dense, MaxPooling, Rescaling
 
 from .microscope import Step, Sum, sum_of
 
@@ -40,7 +40,7 @@ FUNCTIONS: dict[str, tuple[str, str]] = {
     "linear": (r"z", r"1"),
 }  # fmt: skip
 
-# the update rules of `descent.OPTIMIZERS`; g is the gradient, t the number of the step
+# the update rules of `optimizers.OPTIMIZERS`; g is the gradient, t the number of the step
 RULES: dict[str, str] = {
     "sgd": r"w \leftarrow w-\eta\,g",
     "momentum": r"v \leftarrow 0.9\,v-\eta\,g \qquad w \leftarrow w+v",
@@ -165,12 +165,12 @@ def words(step: Step, rule: str) -> Words:
     if step.kind in BETWEEN:
         return BETWEEN[step.kind]
     if isinstance(step.layer, Activation):
-        return _activation(step)
+        return _activation(step.layer, step)
     return _TABLES[step.kind][type(step.layer).__name__]
 
 
-def _activation(step: Step) -> Words:
-    value, slope = FUNCTIONS[function_name(step.layer)]
+def _activation(layer: Activation, step: Step) -> Words:
+    value, slope = FUNCTIONS[function_name(layer)]
     if step.kind == "forward":
         return Words("Activation", "Each sum goes through the same bent curve: without it, all "
                      "layers together would be one weighted sum.", f"a=f(z)={value}")  # fmt: skip
@@ -201,14 +201,14 @@ def spelled(step: Step, index: tuple[int, ...]) -> str:
         return _sum(found)
     value = number(float(step.result[index]))
     if isinstance(step.layer, Activation):
-        return _through_activation(step, index, value)
+        return _through_activation(step.layer, step, index, value)
     if isinstance(step.layer, BatchNormalization):
-        return _normalised(step, index, value)
+        return _normalised(step.layer, step, index, value)
     match step.kind, step.layer:
         case "forward", Rescaling():
             return rf"\frac{{{number(float(step.given[index]))}}}{{255}}={value}"
-        case "forward", MaxPooling():
-            return _largest(step, index, value)
+        case "forward", MaxPooling(size=size):
+            return _largest(size, step, index, value)
         case "gradient", Dense():
             x, d = step.layer.x[0, index[0]], step.given[index[1]]
             return rf"x\,\delta={_factor(x)}\cdot{_factor(d)}={value}"
@@ -236,8 +236,9 @@ def _sum(found: Sum) -> str:
     return f"{products}{bias}={total}"
 
 
-def _through_activation(step: Step, index: tuple[int, ...], value: str) -> str:
-    layer = step.layer
+def _through_activation(
+    layer: Activation, step: Step, index: tuple[int, ...], value: str
+) -> str:
     z = layer.z[0][index]
     if step.kind == "forward":
         return rf"f({number(float(z))})={value}"
@@ -247,8 +248,10 @@ def _through_activation(step: Step, index: tuple[int, ...], value: str) -> str:
             rf"{given}\cdot{_factor(slope)}={value}")  # fmt: skip
 
 
-def _normalised(step: Step, index: tuple[int, ...], value: str) -> str:
-    layer, unit = step.layer, index[-1]
+def _normalised(
+    layer: BatchNormalization, step: Step, index: tuple[int, ...], value: str
+) -> str:
+    unit = index[-1]
     gamma, beta = (float(layer.parameters[name][unit]) for name in ("gamma", "beta"))
     mean, variance = (float(moving[unit]) for moving in layer.moving.values())
     root = rf"\sqrt{{{number(variance)}+0.001}}"
@@ -261,9 +264,8 @@ def _normalised(step: Step, index: tuple[int, ...], value: str) -> str:
     return rf"\frac{{\partial L}}{{\partial\gamma}}={value}"
 
 
-def _largest(step: Step, index: tuple[int, ...], value: str) -> str:
+def _largest(s: int, step: Step, index: tuple[int, ...], value: str) -> str:
     y, x, channel = index
-    s = step.layer.size
     window = step.given[s * y : s * y + s, s * x : s * x + s, channel].ravel()
     inside = ",\\,".join(number(float(v)) for v in window)
     return rf"\max({inside})={value}"

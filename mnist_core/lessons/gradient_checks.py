@@ -20,15 +20,9 @@ import numpy as np
 
 from mnist_core.design.spec import ACTIVATIONS, Conv, RunSpec
 from mnist_core.design.spec import Layer as Hidden
-from mnist_core.network.network import (
-    Activation,
-    Array,
-    Dropout,
-    Layer,
-    MaxPooling,
-    Network,
-    initial_weights,
-)
+from mnist_core.network.initial import initial_weights
+from mnist_core.network.layers import Activation, Array, Dropout, Layer, MaxPooling
+from mnist_core.network.network import Network
 from mnist_core.network.optimizers import Objective
 
 IMAGE = "image"  # the name of ∂L/∂pixel among the gradients
@@ -154,14 +148,14 @@ class Case:
         return found
 
 
-def _switch(layer: Layer) -> Array | None:
-    """On which side of its kinks a layer was, at its last forward pass."""
+def _switch(layer: Layer) -> Array:
+    """On which side of its kinks a layer was, at its last forward pass; empty if it has none."""
     if isinstance(layer, Activation) and layer.name.rpartition("/")[2] in BENT:
         return layer.z > 0
     if isinstance(layer, MaxPooling):
         windows = layer._windows(layer.x)
         return windows >= windows.max(axis=(2, 4), keepdims=True) - TIE
-    return None
+    return np.empty(0)
 
 
 def _places(gradient: Array, count: int, rng: np.random.Generator) -> Array:

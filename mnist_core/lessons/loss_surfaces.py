@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from mnist_core.network.network import sigmoid
+from mnist_core.network.layers import sigmoid
 from mnist_core.network.optimizers import Optimizer
 
 Array = np.ndarray

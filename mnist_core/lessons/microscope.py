@@ -13,23 +13,25 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import FunctionType
 from typing import Any
 
 import numpy as np
 
-from mnist_core.network.network import (
+from mnist_core.network.initial import Design
+from mnist_core.network.layers import (
     Activation,
     Array,
     Convolution,
     Dense,
     Layer,
     MaxPooling,
-    Network,
     Reshape,
-    cross_entropy,
-    softmax,
 )
+from mnist_core.network.losses import cross_entropy, softmax
+from mnist_core.network.network import Network
+from mnist_core.network.optimizers import Optimizer
+
+CORE = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +109,7 @@ def sum_of(step: Step, index: tuple[int, ...]) -> Sum | None:
     Forward the entry is a neuron's z, backward ∂L/∂(an input of the layer), and of a gradient step
     ∂L/∂(a weight of a convolution), which is used at many places.
     """
-    ways: dict[tuple[str, type], Callable[[Step, tuple[int, ...]], tuple[Array, float]]] = {
+    ways: dict[tuple[str, type], Callable[..., tuple[Array, float]]] = {
         ("forward", Dense): _dense_forward,
         ("backward", Dense): _dense_backward,
         ("forward", Convolution): _convolution_forward,
@@ -117,32 +119,36 @@ def sum_of(step: Step, index: tuple[int, ...]) -> Sum | None:
     way = ways.get((step.kind, type(step.layer)))
     if way is None:
         return None
-    terms, rest = way(step, index)
+    terms, rest = way(step.layer, step, index)
     return Sum(terms, float(rest), float(step.result[index]))
 
 
-def _dense_forward(step: Step, index: tuple[int, ...]) -> tuple[Array, float]:
-    weights = step.layer.parameters
+def _dense_forward(layer: Dense, step: Step, index: tuple[int, ...]) -> tuple[Array, float]:
+    weights = layer.parameters
     terms = step.given * weights["kernel"][:, index[0]]
     return terms.reshape(step.origin), weights["bias"][index[0]]
 
 
-def _dense_backward(step: Step, index: tuple[int, ...]) -> tuple[Array, float]:
-    return step.layer.parameters["kernel"][index[0]] * step.given, 0.0
+def _dense_backward(layer: Dense, step: Step, index: tuple[int, ...]) -> tuple[Array, float]:
+    return layer.parameters["kernel"][index[0]] * step.given, 0.0
 
 
-def _convolution_forward(step: Step, index: tuple[int, ...]) -> tuple[Array, float]:
+def _convolution_forward(
+    layer: Convolution, step: Step, index: tuple[int, ...]
+) -> tuple[Array, float]:
     y, x, filter_ = index
-    kernel = step.layer.parameters["kernel"]
+    kernel = layer.parameters["kernel"]
     k = len(kernel)
     window = step.given[y : y + k, x : x + k]
-    return window * kernel[..., filter_], step.layer.parameters["bias"][filter_]
+    return window * kernel[..., filter_], layer.parameters["bias"][filter_]
 
 
-def _convolution_backward(step: Step, index: tuple[int, ...]) -> tuple[Array, float]:
+def _convolution_backward(
+    layer: Convolution, step: Step, index: tuple[int, ...]
+) -> tuple[Array, float]:
     """Each weight that looked at this place, times the δ of where it stood then."""
     y, x, channel = index
-    kernel, (height, width, _) = step.layer.parameters["kernel"], step.given.shape
+    kernel, (height, width, _) = layer.parameters["kernel"], step.given.shape
     terms = np.zeros((len(kernel), len(kernel), kernel.shape[-1]))
     for i, j in np.ndindex(kernel.shape[:2]):
         if 0 <= y - i < height and 0 <= x - j < width:
@@ -150,10 +156,12 @@ def _convolution_backward(step: Step, index: tuple[int, ...]) -> tuple[Array, fl
     return terms, 0.0
 
 
-def _convolution_gradient(step: Step, index: tuple[int, ...]) -> tuple[Array, float]:
+def _convolution_gradient(
+    layer: Convolution, step: Step, index: tuple[int, ...]
+) -> tuple[Array, float]:
     i, j, channel, filter_ = index
     height, width, _ = step.given.shape
-    seen = step.layer.x[0, i : i + height, j : j + width, channel]
+    seen = layer.x[0, i : i + height, j : j + width, channel]
     return seen * step.given[..., filter_], 0.0
 
 
@@ -162,21 +170,22 @@ def _convolution_gradient(step: Step, index: tuple[int, ...]) -> tuple[Array, fl
 
 @dataclass(frozen=True)
 class Source:
-    """Lines of a file of this project, as they stand there, and the number of the first."""
+    """Lines of a file of this project, as they stand there, and the number of the first; `file` is
+    its path inside `mnist_core`."""
 
     text: str
     file: str
     line: int
 
 
-def code(step: Step, rule: Any) -> list[FunctionType]:
+def code(step: Step, rule: Optimizer) -> list[Callable]:
     """The functions of this project that compute the step; `rule` is the optimizer's object."""
     layer, kind = step.layer, step.kind
-    if kind == "forward":
+    if layer is not None and kind == "forward":
         helper = {Convolution: ["_rows"], MaxPooling: ["_windows"]}.get(type(layer), [])
         found = [type(layer).forward, *(getattr(type(layer), name) for name in helper)]
         return found + ([layer.function] if isinstance(layer, Activation) else [])
-    if kind in ("gradient", "backward"):
+    if layer is not None and kind in ("gradient", "backward"):
         found = [type(layer).backward]
         return found + ([layer.derivative] if isinstance(layer, Activation) else [])
     between = {"softmax": [softmax], "loss": [cross_entropy], "delta": [cross_entropy],
@@ -191,7 +200,8 @@ def source(function: Any) -> Source | None:
         file = inspect.getsourcefile(function)
     except TypeError:
         return None
-    return Source(textwrap.dedent("".join(lines)).rstrip(), Path(file).name, first)
+    place = Path(file or "").relative_to(CORE).as_posix()
+    return Source(textwrap.dedent("".join(lines)).rstrip(), place, first)
 
 
 # ------------------------------------------------------------- steps of training
@@ -202,13 +212,13 @@ class Diverged(ValueError):
 
 
 class Trial:
-    """A network that learns one image, x (28, 28) with its label, by an update rule of `descent`.
+    """A network that learns one image, x (28, 28) with its label, by an update rule of `optimizers`.
 
     `history` has the probability of the label before the first step and after each. The network is
     changed in place: give it a copy.
     """
 
-    def __init__(self, network: Network, x: Array, label: int, rule: Any) -> None:
+    def __init__(self, network: Network, x: Array, label: int, rule: Optimizer) -> None:
         self.network, self.x, self.label, self.rule = network, x, label, rule
         self.logits = network.forward(x[None])
         self.history = [self._probability()]
@@ -250,7 +260,7 @@ class Trial:
         return self._updated(copy.deepcopy(self.rule), layer, name)
 
     @staticmethod
-    def _updated(rule: Any, layer: Layer, name: str) -> Array:
+    def _updated(rule: Optimizer, layer: Layer, name: str) -> Array:
         full = f"{layer.name}/{name}"
         return rule.update(full, layer.parameters[name], layer.gradients[name])
 
@@ -276,11 +286,11 @@ def toy(function: str) -> Network:
     ], np.float64)  # fmt: skip
 
 
-def fresh(spec: Any, seed: int) -> Network:
+def fresh(spec: Design, seed: int) -> Network:
     """An untrained network of this design in float64, its weights drawn from `seed`."""
     return Network.from_spec(spec, np.random.default_rng(seed), np.float64)
 
 
-def double(spec: Any, trained: Network) -> Network:
+def double(spec: Design, trained: Network) -> Network:
     """A copy in float64 of a network of this design."""
     return Network.from_weights(spec, trained.weights(), np.float64)

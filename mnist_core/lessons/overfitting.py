@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mnist_core.network.network import Network, cross_entropy
+from mnist_core.network.losses import cross_entropy
+from mnist_core.network.network import Network
 from mnist_core.network.optimizers import OPTIMIZERS, Optimizer
 
 Array = np.ndarray

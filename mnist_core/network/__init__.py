@@ -4,7 +4,9 @@ It answers every drawing in the web process and is the code that the Backprop pa
 imports TensorFlow, and knows a design only by the `Design` protocol. Imports no other package.
 """
 
-from .network import Network, cross_entropy, softmax
+from .initial import Design
+from .losses import cross_entropy, softmax
+from .network import Network
 from .optimizers import OPTIMIZERS, Objective, Optimizer
 
-__all__ = ["OPTIMIZERS", "Network", "Objective", "Optimizer", "cross_entropy", "softmax"]
+__all__ = ["OPTIMIZERS", "Design", "Network", "Objective", "Optimizer", "cross_entropy", "softmax"]

@@ -9,11 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from .network import Array, Network, cross_entropy
+from .initial import Design
+from .layers import Array
+from .losses import cross_entropy
+from .network import Network
 
 
 class Optimizer:
@@ -110,7 +112,7 @@ class Objective:
     l2: float = 0.0
 
     @classmethod
-    def of(cls, spec: Any) -> Objective:
+    def of(cls, spec: Design) -> Objective:
         """That of a RunSpec."""
         return cls(spec.label_smoothing, spec.l2)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import os
 import shutil
 import tempfile
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mnist_core.storage import npz
 from mnist_core.training import events, snapshots
 from mnist_core.training.model_formats import MODEL_FILES
 from mnist_core.training.snapshots import Snapshot
@@ -61,7 +61,7 @@ class Artifacts:
         if best := checkpoint.best:
             known |= {"best_epoch": best.epoch, "best_value": best.value}
             arrays |= {f"best/{name}": value for name, value in best.weights.items()}
-        self.save(run, "checkpoint.npz", _npz(**known, **arrays))
+        self.save(run, "checkpoint.npz", npz(known | arrays))
         for name in MODEL_FILES:  # they were of older weights
             self._artifact(run, name).unlink(missing_ok=True)
 
@@ -83,7 +83,7 @@ class Artifacts:
 
     def save_initial(self, run: str, weights: Mapping[str, np.ndarray]) -> None:
         """Keep the weights that a run is to begin with. Raises OSError."""
-        self.save(run, "initial.npz", _npz(**weights))
+        self.save(run, "initial.npz", npz(weights))
 
     def start(self, run: str) -> events.Checkpoint | None:
         """Where a training of the run begins: its newest checkpoint, else the weights that it was
@@ -128,9 +128,9 @@ class Artifacts:
     def save_evaluation(self, run: str, evaluation: Evaluation, data: str = "") -> None:
         """Keep how a run, or DEFAULT on the data of this name, answered the test images. Raises
         OSError."""
-        content = _npz(probabilities=evaluation.probabilities.astype(np.float32),
-                       labels=evaluation.labels.astype(np.uint8),
-                       loss=evaluation.loss, step=evaluation.step)  # fmt: skip
+        content = npz({"probabilities": evaluation.probabilities.astype(np.float32),
+                       "labels": evaluation.labels.astype(np.uint8),
+                       "loss": evaluation.loss, "step": evaluation.step})  # fmt: skip
         _write(self._evaluation(run, data), content)
 
     def evaluation(self, run: str, data: str = "") -> Evaluation | None:
@@ -171,12 +171,6 @@ class Artifacts:
 @cache
 def _default_model() -> bytes:
     return hashlib.sha256(models.DEFAULT.read_bytes()).digest()
-
-
-def _npz(**arrays: object) -> bytes:
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    return buffer.getvalue()
 
 
 def _write(path: Path, content: bytes) -> None:

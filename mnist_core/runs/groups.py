@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from .database import Database
+from .database import Database, StoreError
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,13 @@ class Groups(Database):
                 "VALUES (?, ?, ?, ?, 'running', ?)",
                 (group, owner, kind, json.dumps(body), time.time()),
             )
-        return self.group(group)
+        return self.known_group(group)
+
+    def known_group(self, group: str) -> Group:
+        """The group, which must be there. Raises StoreError if it is gone."""
+        if found := self.group(group):
+            return found
+        raise StoreError("This race or sweep is not there: it may have expired.")
 
     def group(self, group: str) -> Group | None:
         """The group, or None if there is none of this id."""

@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 
 from mnist_core.design.spec import LIMITS, RunSpec
-from mnist_core.network.network import Network, weight_shapes
-from mnist_core.storage import replacing
+from mnist_core.network.initial import weight_shapes
+from mnist_core.network.network import Network
+from mnist_core.storage import npz, replacing
 
 DEFAULT = Path(__file__).with_name("default.npz")
 HEADER = 256  # bytes that a plain array's header may take; NumPy writes 128
@@ -64,9 +65,7 @@ def to_bytes(
     """What `save` writes."""
     arrays = Network.from_weights(spec, weights).weights()
     text = json.dumps({"spec": spec.to_query(), "about": dict(about)}, allow_nan=False)
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, about=np.frombuffer(text.encode(), np.uint8), **arrays)
-    return buffer.getvalue()
+    return npz({"about": np.frombuffer(text.encode(), np.uint8), **arrays}, compressed=True)
 
 
 def load(path: str | Path) -> Model:

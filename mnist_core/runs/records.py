@@ -107,7 +107,7 @@ class Runs(Artifacts, Shelf, Groups):
                 "VALUES (?, ?, ?, ?, ?, 'queued', ?, ?)",
                 (run, owner, json.dumps(spec.to_query()), data, source, time.time(), part_of),
             )
-        return self.get(run)
+        return self.known(run)
 
     def adopt(
         self, spec: RunSpec, owner: str, data: str, source: str, checkpoint: events.Checkpoint,
@@ -130,7 +130,7 @@ class Runs(Artifacts, Shelf, Groups):
             raise
         self.append(run, [events.Marked(checkpoint.step, IMPORTED)])
         self._move(run, ("failed",), IMPORTED, message=message)
-        return self.get(run)
+        return self.known(run)
 
     def measured(self, run: str, accuracy: float, loss: float) -> None:
         """Note how an ended run reads the test images (0…1, nats), if its training did not."""
@@ -148,6 +148,12 @@ class Runs(Artifacts, Shelf, Groups):
         `create`."""
         query = "SELECT * FROM runs WHERE id = ? AND discarded IS NULL"
         return next(iter(self._select(query, (run,))), None)
+
+    def known(self, run: str) -> Run:
+        """The record of a run that was there just now. Raises StoreError if it is gone."""
+        if found := self.get(run):
+            return found
+        raise StoreError("This run is no longer there: it was deleted meanwhile.")
 
     def of(self, owner: str, limit: int = 100) -> list[Run]:
         """An owner's runs, the newest first, without the trials of sweeps."""
@@ -202,7 +208,7 @@ class Runs(Artifacts, Shelf, Groups):
         """An ended run -> queued again, with the design as it is to go on. Raises SpecError."""
         spec.check()
         self._move(run, ENDED, "queued", message="", ended=None, spec=json.dumps(spec.to_query()))
-        return self.get(run)
+        return self.known(run)
 
     def cancel(self, run: str) -> bool:
         """queued -> stopped; False if it has begun."""
@@ -275,15 +281,19 @@ class Runs(Artifacts, Shelf, Groups):
         return [events.from_wire(json.loads(row["body"])) for row in rows]
 
 
-class Patient:
+class Patient(Runs):
     """The run records for a thread that can wait: a call that finds them locked, or the disk full,
-    says so and is made again until it works, so that nothing is lost."""
+    says so and is made again until it works, so that nothing is lost. All that is public is that
+    of `runs`, waited for."""
 
     def __init__(self, runs: Runs, say: Callable[[str], None], closing: threading.Event) -> None:
         self._runs, self._say, self._closing = runs, say, closing
 
-    def __getattr__(self, name: str) -> Callable:
-        return partial(self._insist, getattr(self._runs, name))
+    def __getattribute__(self, name: str) -> Any:
+        if name.startswith("_"):
+            return super().__getattribute__(name)
+        found = getattr(self._runs, name)
+        return partial(self._insist, found) if callable(found) else found
 
     def _insist(self, call: Callable, *values: Any, **named: Any) -> Any:
         waited = False

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mnist_core.network.network import softmax
+from mnist_core.network.losses import softmax
 
 from . import projections
 
@@ -61,7 +61,7 @@ def out_of_fold(
     scores = np.empty((len(points), CLASSES), np.float32)
     for k in range(folds):
         others = [j for j in range(folds) if j != k]
-        weights = _ridge(sum(grams[j] for j in others), sum(moments[j] for j in others))
+        weights = _ridge(np.sum(grams[others], axis=0), np.sum(moments[others], axis=0))
         for rows in _chunks(np.flatnonzero(fold == k)):
             scores[rows] = basis(points[rows]) @ weights
         report(0.7 + 0.3 * (k + 1) / folds)

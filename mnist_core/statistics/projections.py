@@ -122,7 +122,7 @@ def pca(images: np.ndarray) -> Pca:
     if len(images) < 2:
         raise ValueError(f"Components need at least two images, but there are {len(images)}.")
     fitted = PCA(svd_solver="covariance_eigh", copy=False).fit(flat(images))
-    return Pca(*(a.astype(np.float32) for a in (fitted.mean_, fitted.components_,
+    return Pca(*(np.asarray(a, np.float32) for a in (fitted.mean_, fitted.components_,
                                                 fitted.explained_variance_)))  # fmt: skip
 
 
@@ -143,7 +143,7 @@ def tsne(images: np.ndarray, seed: int = SEED, report: Report | None = None) -> 
                 verbose=2)  # fmt: skip
     report = report or (lambda share: None)
     with contextlib.redirect_stdout(_Iterations(near.max_iter, report)):
-        plane = near.fit_transform(_features(images, seed))
+        plane = np.asarray(near.fit_transform(_features(images, seed)))
     report(1.0)  # it may have ended early, because nothing moved any more
     return plane.astype(np.float32)
 
@@ -151,7 +151,7 @@ def tsne(images: np.ndarray, seed: int = SEED, report: Report | None = None) -> 
 def umap(images: np.ndarray, seed: int = SEED, report: Report | None = None) -> np.ndarray:
     """UMAP of uint8 (n, h, w): float32 (n, 2), with 15 neighbours. It says nothing on the way.
     Raises ValueError for fewer than five images, ImportError without its library."""
-    from umap import UMAP
+    UMAP = importlib.import_module("umap").UMAP
 
     features = _features(images, seed)
     near = UMAP(n_neighbors=min(15, len(images) - 1), random_state=seed, n_jobs=1)

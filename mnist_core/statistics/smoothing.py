@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 
-def smoothed(values: Sequence[float], steps: Sequence[float]) -> np.ndarray:
+def smoothed(values: Sequence[float] | np.ndarray, steps: Sequence[float]) -> np.ndarray:
     """An exponential moving average over the steps that each value covers, unbiased at its start
     (Kingma, Ba 2015, section 3). Its memory is a sixtieth of all steps; same length as `values`."""
     memory = max(1.0, sum(steps) / 60)

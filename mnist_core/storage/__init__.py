@@ -3,6 +3,7 @@
 It knows paths and bytes, never what is in a file. Imports no other package.
 """
 
+from .arrays import npz, write_npz
 from .files import absolute, home, replacing, set_aside, unwritable
 
-__all__ = ["absolute", "home", "replacing", "set_aside", "unwritable"]
+__all__ = ["absolute", "home", "npz", "replacing", "set_aside", "unwritable", "write_npz"]

@@ -63,7 +63,7 @@ def run(
     rows = []
     for left_out, (design, source) in variants(replace(spec, epochs=epochs)).items():
         ended = _trained(design, parts[source])
-        said = engine.predict(design, ended.checkpoint.answer, drawn.images).argmax(axis=1)
+        said = engine.predict(design, ended.last.answer, drawn.images).argmax(axis=1)
         rows.append({"left_out": left_out, "test_accuracy": ended.test_accuracy,
                      "drawn_accuracy": float((said == drawn.labels).mean())})  # fmt: skip
         say(f"without {left_out}: {ended.test_accuracy:.2%} of MNIST's test images, "

@@ -164,7 +164,7 @@ def _train(app: App, page: Any, spec: RunSpec) -> tuple[str, float]:
 
 
 def _finished(app: App, page: Any, run: str) -> Run:
-    while (record := app.runs.get(run)).active:
+    while (record := app.runs.known(run)).active:
         page.wait_for_timeout(20)
     if record.status != "finished":
         raise RuntimeError(f"A run of the bench ended as {record.status}: {record.message}")
@@ -174,7 +174,7 @@ def _finished(app: App, page: Any, run: str) -> Run:
 def _goal(app: App, page: Any) -> tuple[float, float]:
     run, _ = _train(app, page, RECIPES["quick"].spec)
     record = _finished(app, page, run)
-    return record.ended - record.created, record.test_accuracy
+    return (record.ended or 0.0) - record.created, record.test_accuracy or 0.0
 
 
 def _strokes(page: Any) -> float:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mnist_core.data import dataset
+from mnist_core.data import Mnist, dataset
 from mnist_core.design.recipe_figures import FILE, MEASURED, Figures
 from mnist_core.design.recipes import RECIPES
 from mnist_core.design.spec import RunSpec
@@ -41,13 +41,15 @@ def measure(
             if progress:
                 progress(f"{name}, seed {seed}: {rows[-1][0]:.2%}, plain Keras {rows[-1][1]:.2%}")
         figures = Figures(*zip(*rows, strict=True))
-        kept = json.loads(path.read_text()) if path.exists() else {"recipes": {}}
+        kept: dict[str, Any] = {"recipes": {}}
+        if path.exists():
+            kept = json.loads(path.read_text())
         kept |= {"cpu": host.cpu(), "cores": os.cpu_count(), "seeds": list(seeds)}
         kept["recipes"][name] = {"design": spec.to_query(), **figures._asdict()}
         path.write_text(json.dumps(kept, indent=1) + "\n")
 
 
-def _ours(spec: RunSpec, data: Any) -> float:
+def _ours(spec: RunSpec, data: Mnist) -> float:
     """Test accuracy of our own training."""
     *_, last = train(spec, data)
     if not isinstance(last, events.Finished):
@@ -55,7 +57,7 @@ def _ours(spec: RunSpec, data: Any) -> float:
     return last.test_accuracy
 
 
-def _keras(spec: RunSpec, data: Any) -> float:
+def _keras(spec: RunSpec, data: Mnist) -> float:
     """Test accuracy of the Keras script that `keras_script` writes for the design, run as it is."""
     splits = tuple((split.images, split.labels) for split in (data.train, data.test))
     mnist = engine.keras.datasets.mnist

@@ -20,7 +20,7 @@ from . import browser
 from .bench_app import IDLE, ROOT, WARM, App
 
 THEMES = ("light", "dark")
-SIZE = {"width": 1280, "height": 800}
+WIDTH, HEIGHT = 1280, 800
 COLOURS = 96  # a palette: half the bytes, and nobody sees it
 TRAINED = RunSpec(convolutions=(Conv(8, 3),), layers=(Layer(64),), epochs=8, batch_size=128)
 # The pen's way over the canvas, as shares of its side: a 3.
@@ -39,7 +39,7 @@ def take(folder: Path, say: Callable[[str], None] = lambda words: None) -> Itera
         app = App(Path(home)).start()
         try:
             for theme in THEMES:
-                page = chromium.new_context(color_scheme=theme, viewport=SIZE).new_page()
+                page = chromium.new_context(color_scheme=theme, viewport={"width": WIDTH, "height": HEIGHT}).new_page()
                 for stem in filter(_exists, VIEWS):
                     say(f"{stem}, {theme} …")
                     yield _keep(_view(app, page, stem), folder / f"{stem}-{theme}.png")

@@ -61,7 +61,7 @@ class FastDropout(keras.layers.Dropout):
 
 
 def build(
-    spec: RunSpec, dtype: str | None = None, **replaced: type[keras.Layer]
+    spec: RunSpec, dtype: str | None = None, replaced: Mapping[str, type[keras.Layer]] = {}
 ) -> keras.Sequential:
     """The Keras model of a RunSpec: uint8 (n, 28, 28) to logits (n, 10), scaling inside.
 
@@ -69,7 +69,7 @@ def build(
     be built from another class.
     """
     layers = [
-        replaced.get(b.kind, getattr(keras.layers, b.kind))(
+        (replaced[b.kind] if b.kind in replaced else getattr(keras.layers, b.kind))(
             name=b.name, dtype=dtype, **_arguments(b)
         )
         for b in spec.stack()
@@ -94,7 +94,7 @@ def fused(spec: RunSpec) -> bool:
 def seeded(spec: RunSpec) -> keras.Sequential:
     """The model to train, with the initial weights that the spec's seed gives."""
     keras.utils.set_random_seed(spec.seed)
-    return build(spec, **({"Dropout": FastDropout} if fused(spec) else {}))
+    return build(spec, replaced={"Dropout": FastDropout} if fused(spec) else {})
 
 
 def optimizer(spec: RunSpec) -> keras.optimizers.Optimizer:
@@ -103,7 +103,7 @@ def optimizer(spec: RunSpec) -> keras.optimizers.Optimizer:
     return getattr(keras.optimizers, chosen.keras)(spec.learning_rate, **dict(chosen.arguments))
 
 
-def loss(spec: RunSpec, dtype: str = "float32") -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+def loss(spec: RunSpec, dtype: str = "float32") -> Callable[[tf.Tensor, tf.Tensor], Any]:
     """The Keras loss of a RunSpec for labels (n,) and logits (n, 10): a mean in nats."""
     if spec.loss == "sparse":
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True, dtype=dtype)
@@ -127,10 +127,8 @@ def arrays(images: np.ndarray, labels: np.ndarray) -> Arrays:
 
 @lru_cache(maxsize=2)
 def _resident(data: Mnist) -> tuple[Arrays, Arrays]:
-    return tuple(
-        arrays(split.images, split.labels)
-        for split in (data.train, data.test)
-    )
+    train, test = (arrays(split.images, split.labels) for split in (data.train, data.test))
+    return train, test
 
 
 @lru_cache(maxsize=2)
@@ -146,6 +144,7 @@ class Program:
         self.model = seeded(spec)
         self.optimizer = optimizer(spec)
         self.optimizer.build(self.model.trainable_variables)
+        self._rate: Any = self.optimizer.learning_rate  # a variable, as long as it is no schedule
         self._fresh_optimizer = [v.numpy() for v in self.optimizer.variables]
         self._loss = loss(spec)
         self.augment = spec.augment
@@ -162,7 +161,7 @@ class Program:
             mine.assign(new)
         for mine, new in zip(self.optimizer.variables, self._fresh_optimizer, strict=True):
             mine.assign(new)
-        self.optimizer.learning_rate.assign(spec.learning_rate)
+        self._rate.assign(spec.learning_rate)
         self.draws.state.assign([spec.seed, 0])
 
     def train_step(self, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -178,7 +177,7 @@ class Program:
 
     def _distorted(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """The batch as the network is shown it this time: uint8, like the images themselves."""
-        shape = (images.shape[0], augmentation.draws(self.augment))
+        shape = (_count(images), augmentation.draws(self.augment))
         noise = tf.random.stateless_uniform(shape, seed, -1, 1, alg="threefry")
         floats = augmentation.distort(tf.cast(images, tf.float32), noise, self.augment, keras.ops)
         return tf.cast(tf.round(floats), tf.uint8)
@@ -194,7 +193,7 @@ class Program:
         taken by `gather`: `slice` would make XLA compile anew for each `first`."""
 
         def body(i, losses, rights):
-            self.optimizer.learning_rate.assign(tf.gather(rates, first + i))
+            self._rate.assign(tf.gather(rates, first + i))
             chosen = tf.gather(batches, first + i)
             batch = Arrays(tf.gather(data.images, chosen), tf.gather(data.labels, chosen))
             loss, right = self.train_step(*batch)
@@ -207,7 +206,7 @@ class Program:
 
     def _evaluate(self, images: tf.Tensor, labels: tf.Tensor):
         logits = self.model(images, training=False)
-        return self._total(labels, logits) * labels.shape[0], _right(logits, labels)
+        return self._total(labels, logits) * _count(labels), _right(logits, labels)
 
     def evaluate(self, data: Arrays) -> tuple[float, float]:
         """Mean loss (nats) and accuracy (0…1) over all of `data`."""
@@ -235,8 +234,8 @@ class Program:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Train `steps` batches of `rows` from `first` on: the loss (float32) and the right answers
         (int32) of each, from before its update."""
-        rates = tf.constant(rates, tf.float32)
-        told = self.chunk(data, rows, rates, tf.constant(first), tf.constant(steps))
+        each_rate = tf.constant(rates, tf.float32)
+        told = self.chunk(data, rows, each_rate, tf.constant(first), tf.constant(steps))
         losses, right = (each.numpy()[:steps] for each in told)
         return losses, right
 
@@ -285,6 +284,13 @@ def _read(variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
 def weights(model: keras.Model) -> dict[str, np.ndarray]:
     """The model's weights as float32 arrays, by the names that `Network.from_weights` takes."""
     return _read(named_weights(model))
+
+
+def _count(batch: tf.Tensor) -> int:
+    """How many images a batch has, which is known when its program is compiled."""
+    (n, *_) = batch.shape
+    assert n is not None
+    return n
 
 
 def _right(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
@@ -369,8 +375,8 @@ def keras_predictor(path: str | Path) -> Callable[[np.ndarray], np.ndarray]:
 
     Keras's safe mode refuses code in the file. Raises ValueError for a file it cannot read.
     """
-    model = keras.models.load_model(path, safe_mode=True, compile=False)
-    return lambda images: keras.ops.softmax(model(images, training=False)).numpy()
+    model: Any = keras.models.load_model(path, safe_mode=True, compile=False)
+    return lambda images: np.asarray(keras.ops.softmax(model(images, training=False)))
 
 
 def warm(data: Mnist) -> None:

@@ -20,11 +20,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from mnist_core.design.spec import IMAGE_SHAPE, Block, RunSpec
 
 from . import events
+
+E = TypeVar("E", bound=events.Event)
 
 VERSION = 2  # of the figures' meaning: older files are measured anew
 PIXELS = math.prod(IMAGE_SHAPE)
@@ -368,10 +370,9 @@ def outcome(history: Sequence[events.Event]) -> Outcome | None:
 
     Time spent paused or in slow motion is not training, so it is on neither side.
     """
-    last = {type(event): event for event in history}
-    end = last.get(events.Finished) or last.get(events.Stopped)
-    told, started = last.get(events.Predicted), last.get(events.Started)
-    compiled = last.get(events.Compiled)
+    end = _last(history, events.Finished)
+    told, started = _last(history, events.Predicted), _last(history, events.Started)
+    compiled = _last(history, events.Compiled)
     if not (end and told and started and compiled):
         return None
     epochs = [event for event in history if isinstance(event, events.EpochEnded)]
@@ -381,3 +382,7 @@ def outcome(history: Sequence[events.Event]) -> Outcome | None:
         told.compile_seconds, compiled.seconds,
         told.peak_bytes, end.peak_bytes,
     )  # fmt: skip
+
+
+def _last(history: Sequence[events.Event], kind: type[E]) -> E | None:
+    return next((event for event in reversed(history) if isinstance(event, kind)), None)

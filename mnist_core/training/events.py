@@ -142,6 +142,14 @@ class Finished:
     peak_bytes: int = field(default=0, compare=False)
     snapshots: Sequence[Snapshot] = field(default=(), repr=False, compare=False)
 
+    @property
+    def last(self) -> Checkpoint:
+        """The checkpoint that the training ended with. Raises ValueError for an event that was read
+        from records, which do not hold it."""
+        if self.checkpoint is None:
+            raise ValueError("This event comes from records: the run's files hold its checkpoint.")
+        return self.checkpoint
+
 
 @dataclass(frozen=True)
 class Stopped(Finished):

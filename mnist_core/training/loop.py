@@ -7,8 +7,8 @@ around it, in plain Python, so that it can be read without knowing TensorFlow.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -61,6 +61,42 @@ def batches(n: int, size: int, seed: int, epoch: int) -> np.ndarray:
     return order[: n // size * size].reshape(-1, size)
 
 
+class Program(Protocol):
+    """What computes a run: the engine's, or NumPy's. `rows` are an epoch's batches in its own form,
+    as its `epoch` gives them to its `run`."""
+
+    def compile(self, data: Arrays) -> None:
+        """Make ready to run on these images."""
+
+    def epoch(self, n: int, seed: int, epoch: int) -> Any:
+        """The batches of an epoch over n images."""
+
+    def run(
+        self, data: Arrays, rows: Any, rates: np.ndarray, first: int, steps: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Train `steps` batches of `rows` from `first` on, each at its learning rate of `rates`: the
+        loss and the right answers of each, from before its update."""
+        ...
+
+    def evaluate(self, data: Arrays) -> tuple[float, float]:
+        """Mean loss (nats) and accuracy (0…1) over all of `data`."""
+        ...
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """A copy of the weights, by the names that `Network.from_weights` takes."""
+        ...
+
+    def state(self) -> dict[str, np.ndarray]:
+        """A copy of everything else that training changes."""
+        ...
+
+    def load(self, values: Mapping[str, np.ndarray]) -> None:
+        """Set the weights. Raises KeyError if `values` are of another design."""
+
+    def restore(self, saved: events.Checkpoint) -> None:
+        """Go back to a checkpoint of the same design. Raises KeyError if it is of another."""
+
+
 class Pace:
     """How many steps the next chunk takes: few at first, then as many as CHUNK_SECONDS allow. Each
     call of a compiled loop costs what some ten steps of a small network do."""
@@ -80,8 +116,8 @@ class Run:
     def __init__(
         self,
         spec: RunSpec,
-        parts: Any,
-        program: Callable[[RunSpec], Any],
+        parts: Parts,
+        program: Callable[[RunSpec], Program],
         control: Control,
         resume: events.Checkpoint | None,
     ) -> None:
@@ -139,12 +175,12 @@ class Run:
         checkpoint = self.checkpoint()
         self.program.load(checkpoint.answer)
         loss, accuracy = self.program.evaluate(self.parts.test)
-        if self._diverged(loss, self.step):
-            return self.failure
+        if failure := self._diverged(loss, self.step):
+            return failure
         finished = self.step == self.total or self.early
         kind = events.Finished if finished else events.Stopped
-        keeps = checkpoint.best and checkpoint.best.weights
-        kept = f"The weights of epoch {self.best.epoch} are kept." if keeps else ""
+        best = checkpoint.best
+        kept = f"The weights of epoch {best.epoch} are kept." if best and best.weights else ""
         note = " ".join(filter(None, (self.note, kept)))
         return kind(self.step, loss, accuracy, self.seconds, note, checkpoint,
                     snapshots=self.taken)  # fmt: skip
@@ -264,10 +300,10 @@ class Run:
             return False
         return epoch - max(self.best.epoch, self.patient_from) >= self.spec.patience
 
-    def _diverged(self, loss: float, step: int) -> bool:
-        """Whether the run is lost, with the reason left in `failure`."""
+    def _diverged(self, loss: float, step: int) -> events.Failed | None:
+        """Why the run is lost, if it is; kept in `failure`."""
         if not np.isfinite(loss):
             self.failure = events.Failed(
                 step, f"The loss became {loss} at step {step:,}: "
                 f"a learning rate of {self.rate:g} is too large; lower it.")
-        return self.failure is not None
+        return self.failure

@@ -18,7 +18,8 @@ from threadpoolctl import ThreadpoolController
 from mnist_core.data.dataset import Mnist
 from mnist_core.design import augmentation
 from mnist_core.design.spec import RunSpec
-from mnist_core.network.network import Array, Dense, Network
+from mnist_core.network.layers import Array, Dense
+from mnist_core.network.network import Network
 from mnist_core.network.optimizers import OPTIMIZERS, Objective
 
 from . import events, loop

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from mnist_core.storage import npz
+
 MOST = 24
 FEWEST = 4  # with fewer there is no film to see
 BUDGET = 16_000_000  # bytes for all snapshots of a run
@@ -52,12 +54,11 @@ def merged(before: Sequence[Snapshot], after: Sequence[Snapshot]) -> list[Snapsh
 
 def to_bytes(snapshots: Sequence[Snapshot]) -> bytes:
     """All of them as an .npz file: keys "step/layer/variable"."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **{
-        f"{snapshot.step}/{name}": value
-        for snapshot in snapshots for name, value in snapshot.weights.items()
-    })  # fmt: skip
-    return buffer.getvalue()
+    return npz(
+        {f"{snapshot.step}/{name}": value
+         for snapshot in snapshots for name, value in snapshot.weights.items()},
+        compressed=True,
+    )  # fmt: skip
 
 
 def from_bytes(content: bytes) -> list[Snapshot]:

@@ -10,7 +10,9 @@ import streamlit as st
 from mnist_core.charts import concept_charts
 from mnist_core.design.spec import Layer, RunSpec
 from mnist_core.lessons import concepts, overfitting
-from mnist_core.network.network import INITIALIZERS, Dense, Network
+from mnist_core.network.initial import INITIALIZERS
+from mnist_core.network.layers import Dense
+from mnist_core.network.network import Network
 from pages._backprop import state
 from pages._shell import chart, markup, shared, waiting
 

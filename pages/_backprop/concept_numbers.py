@@ -7,9 +7,9 @@ import streamlit as st
 
 from mnist_core.charts import concept_charts
 from mnist_core.lessons import concepts
-from mnist_core.network.network import ACTIVATIONS
-from mnist_core.network.network import cross_entropy as loss_and_gradient
-from mnist_core.network.network import softmax as stable
+from mnist_core.network.layers import ACTIVATIONS
+from mnist_core.network.losses import cross_entropy as loss_and_gradient
+from mnist_core.network.losses import softmax as stable
 from pages._components import pictures
 from pages._shell import answering, chart, markup, shared
 

@@ -12,7 +12,7 @@ import streamlit as st
 from mnist_core.jobs.remote_calls import Call
 from mnist_core.lessons import gradient_checks, source_code
 from mnist_core.lessons.gradient_checks import Case, Row
-from mnist_core.network import network
+from mnist_core.network import layers
 from pages._shell import answering, links, session, shared, subject, waiting
 
 MOST_IMAGES = 16
@@ -92,7 +92,7 @@ def _how() -> None:
             "left out. (For pixels, from 0 to 255, $h$ is 255 times as large.)"
         )
         hand, tape, slope = st.tabs(["NumPy (a dense layer)", "Tape", "Differences"])
-        hand.code(inspect.getsource(network.Dense), language="python")
+        hand.code(inspect.getsource(layers.Dense), language="python")
         tape.code(source_code.source("jobs/tapes", "tape"), language="python")
         slope.code(textwrap.dedent(inspect.getsource(Case.slope)), language="python")
 

@@ -9,7 +9,7 @@ from mnist_core.design import choices
 from mnist_core.lessons import microscope
 from mnist_core.lessons.microscope import Trial
 from mnist_core.network import optimizers
-from mnist_core.network.network import Layer
+from mnist_core.network.layers import Layer
 from pages._backprop import state
 from pages._backprop.specimen import Specimen
 from pages._shell import session

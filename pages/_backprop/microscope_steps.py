@@ -7,7 +7,7 @@ import streamlit as st
 
 from mnist_core.lessons import formulas, microscope
 from mnist_core.lessons.microscope import Step
-from pages._backprop import learning_trial, specimen, step_numbers
+from pages._backprop import graph_drawing, learning_trial, specimen, step_numbers
 from pages._backprop.specimen import Specimen
 from pages._components import graph
 from pages._shell import links, navigation, notes, session
@@ -35,7 +35,7 @@ def walk(who: Specimen) -> None:
     at = _position(len(found))
     left, right = st.columns([2, 3], gap="large") if who.toy else (st.container(), st.container())
     with left:
-        drawn = graph.toy(found, at, who.label) if who.toy else graph.layers(found, at)
+        drawn = graph_drawing.toy(found, at, who.label) if who.toy else graph_drawing.layers(found, at)
         clicked = graph.show(drawn, "graph_toy" if who.toy else "graph_layers")
         st.caption(_legend(who))
     if clicked is not None and clicked != at:

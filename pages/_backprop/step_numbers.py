@@ -10,9 +10,9 @@ import streamlit as st
 
 from mnist_core.lessons import formulas, microscope
 from mnist_core.lessons.microscope import Step, Trial
-from mnist_core.network.network import BatchNormalization, Dense, Layer
+from mnist_core.network.layers import BatchNormalization, Dense, Layer
 from pages._backprop import learning_trial, state
-from pages._components import fields
+from pages._components import field
 from pages._shell import session
 
 AXES = {1: ("Neuron",), 2: ("Row", "Column"), 3: ("Row", "Column", "Map")}
@@ -90,7 +90,7 @@ def _terms(step: Step, index: tuple[int, ...], trial: Trial) -> None:
         return
     st.markdown(f"**{found.terms.size:,} products**: {OVER[step.kind].split(', ')[1]}")
     if step.kind != "forward":
-        fields.field(found.terms, f"field_terms_{step.kind}", OVER[step.kind])
+        field.show(found.terms, f"field_terms_{step.kind}", OVER[step.kind])
         return
     chosen = _weight_place(step.layer, found.terms)
     _choose(found.terms, _inputs(step.layer), OVER["forward"], chosen)
@@ -147,7 +147,7 @@ def _gradient(step: Step, trial: Trial) -> None:
     if not dense:
         terms = microscope.sum_of(step, own).terms
         st.markdown(f"**{terms.size:,} products**: input × δ, at every place of the map")
-        fields.field(terms, "field_terms_gradient", OVER["gradient"])
+        field.show(terms, "field_terms_gradient", OVER["gradient"])
 
 
 def _scale(trial: Trial, layer: BatchNormalization) -> None:
@@ -213,7 +213,7 @@ def _choose(
 ) -> None:
     """The array as a picture in which a click picks `name`."""
     at = _flat(index, values.shape)
-    clicked = fields.field(values, f"field_{name}", label, at, ink)
+    clicked = field.show(values, f"field_{name}", label, at, ink)
     if clicked is not None and clicked != at:
         there = np.unravel_index(clicked, values.shape)
         state.mine().picks[name] = tuple(int(i) for i in there)

@@ -9,7 +9,7 @@ from mnist_core.design.spec import LIMITS, RunSpec
 from mnist_core.runs.records import IMPORTED, Run
 from mnist_core.training import events
 from pages._builder import control_keys, export_panel, forecast, state
-from pages._components import widgets
+from pages._components import copy_link
 from pages._shell import design, links, navigation, notes, session, shared, visitors
 from pages._shell.state import bench
 
@@ -52,7 +52,7 @@ def buttons(spec: RunSpec, run: Run | None) -> None:
             steering(run)
         else:
             st.caption(f"{spec.parameters:,} parameters · {shared.data().name}")
-        widgets.copy_link()
+        copy_link.show()
     if not (active or blocked):
         forecast.beforehand(spec)
 

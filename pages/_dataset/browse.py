@@ -7,7 +7,7 @@ import streamlit as st
 
 from mnist_core.data.dataset import Mnist
 from mnist_core.statistics import shapes
-from pages._components import widgets
+from pages._components import copy_link, digit_grid
 from pages._dataset import basket, image_columns, opening, state
 from pages._dataset.filters import Found
 from pages._shell import answering, links, markup, session, shared
@@ -71,7 +71,7 @@ def _grid(found: Found, place: int) -> None:
     )  # fmt: skip
     part = getattr(shared.data(), found.split)
     shown = found.indices[(page - 1) * PER_PAGE : page * PER_PAGE]
-    clicked = widgets.digit_grid(part.images[shown], part.labels[shown], shown,
+    clicked = digit_grid.show(part.images[shown], part.labels[shown], shown,
                                   state.mine().picked, "grid", order=found.indices)  # fmt: skip
     with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
         st.download_button(
@@ -80,7 +80,7 @@ def _grid(found: Found, place: int) -> None:
             on_click="ignore", icon=":material/download:",
             help="Index, label and every measure known, as CSV",
         )  # fmt: skip
-        widgets.copy_link()
+        copy_link.show()
     if clicked is not None and clicked != state.mine().picked:
         _pick(clicked)
         st.rerun(scope="fragment")

@@ -10,7 +10,7 @@ from mnist_core.charts.plotting import Chart
 from mnist_core.data.dataset import Mnist
 from mnist_core.statistics import projections
 from mnist_core.statistics.projections import Pca
-from pages._components import pictures, scatter, widgets
+from pages._components import digit_grid, pictures, scatter
 from pages._dataset import browse, computed, filters, state
 from pages._shell import chart, markup, session, shared
 
@@ -88,7 +88,7 @@ def _map(data: Mnist, method: str, found: dict) -> None:
         f"{near:.0%} of them on this plane, and for {nearest:.0%} in all 784 pixels."
         .replace("%", " %")
     )  # fmt: skip
-    widgets.csv_button(text, f"map-{method}")
+    chart.csv_button(text, f"map-{method}")
     _selection(data)
 
 
@@ -101,7 +101,7 @@ def _interactive(data: Mnist, method: str, shown: dict) -> None:
     with left:
         label = projections.METHODS[method].label
         chosen = mine.selection[1] if mine.selection and mine.selection[0] == SPLIT else ()
-        picked, selected = scatter.scatter(
+        picked, selected = scatter.show(
             shown, f"{label} of {len(indices):,} digits, coloured by label", place.get(mine.near),
             [place[i] for i in chosen if i in place], f"map_{method}",
         )  # fmt: skip
@@ -130,7 +130,7 @@ def _neighbours(data: Mnist) -> None:
                                lambda: projections.neighbours(images, index, NEAR))  # fmt: skip
     st.markdown(f"**Nearest to `train_images[{index}]`**, a {labels[index]}")
     st.html(markup.digit(images[index], "min(50%, 9rem)", f"a handwritten {labels[index]}"))
-    clicked = widgets.digit_grid(images[near], labels[near], near, None, "near")
+    clicked = digit_grid.show(images[near], labels[near], near, None, "near")
     if clicked is not None:
         mine.near = clicked
         session.redraw()

@@ -10,7 +10,7 @@ from mnist_core.charts.plotting import Chart
 from mnist_core.data.dataset import Mnist
 from mnist_core.statistics import label_errors
 from mnist_core.statistics.label_errors import Ranking
-from pages._components import widgets
+from pages._components import digit_grid
 from pages._dataset import computed, state
 from pages._shell import chart, markup, session
 
@@ -88,7 +88,7 @@ def _tiles(data: Mnist, ranking: Ranking, rows: np.ndarray, places: list) -> Non
         doubt = f"{ranking.label[row]}→{ranking.predicted[row]}"
         marks.append(doubt if said is None else SIGNS.get(said, f"= {said}"))
     picked = places.index(mine.suspect)
-    clicked = widgets.digit_grid(images, ranking.label[rows], range(len(rows)), picked,
+    clicked = digit_grid.show(images, ranking.label[rows], range(len(rows)), picked,
                                   "suspects_grid", marks)  # fmt: skip
     if clicked is not None and places[clicked] != mine.suspect:
         mine.suspect = places[clicked]

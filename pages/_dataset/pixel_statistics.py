@@ -10,7 +10,7 @@ import streamlit as st
 from mnist_core.charts import pixel_charts
 from mnist_core.data.dataset import Mnist
 from mnist_core.statistics import pixels, shapes, typical
-from pages._components import widgets
+from pages._components import digit_grid
 from pages._dataset import opening
 from pages._dataset.filters import DIGITS, SPLITS, Found
 from pages._shell import chart, session, shared, waiting
@@ -149,7 +149,7 @@ def _members(data: Mnist, split: str) -> None:
     for column, (title, shown) in zip(st.columns(2, gap="large"), ends, strict=True):
         with column:
             st.markdown(f"**{title}**")
-            clicked = widgets.digit_grid(part.images[shown], part.labels[shown], shown, None,
+            clicked = digit_grid.show(part.images[shown], part.labels[shown], shown, None,
                                           f"grid_{title.split()[-1]}")  # fmt: skip
         if clicked is not None:
             opening.open_image(int(clicked))

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from mnist_core.imaging import drawing
 from mnist_core.runs import models
-from pages._components import widgets
+from pages._components import digit_grid
 from pages._draw import state
 from pages._shell import answering, markup, session
 
@@ -113,7 +113,7 @@ def read_out(choice: str) -> None:
     look = "font:500 2.4rem/1.2 Georgia,serif"
     st.html(f'<div class="quiet"><span>Read from left to right</span><div id="reading" '
             f'aria-live="polite" style="{look}">{words}</div></div>')  # fmt: skip
-    clicked = widgets.digit_grid(images, labels, range(len(labels)), mine.found_at, "found")
+    clicked = digit_grid.show(images, labels, range(len(labels)), mine.found_at, "found")
     sure = ", ".join(f"{n}: {markup.percent(q)}" for n, q in zip(labels, p.max(axis=1)[:12],
                                                                   strict=False))  # fmt: skip
     st.caption(f"How sure: {sure}{' …' if len(labels) > 12 else ''}. Choose one to see it below.")

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from mnist_core.analysis import teaching
-from pages._components import widgets
+from pages._components import digit_grid
 from pages._draw import state
 from pages._shell import answering, shared, waiting
 from pages._shell.state import bench
@@ -58,7 +58,7 @@ def _collected(own) -> None:
     shown = slice(-MOST_SHOWN, None)
     places = np.arange(len(own.labels))[shown]
     held = int(teaching.held_out(len(own.labels)).sum())
-    widgets.digit_grid(own.images[shown], own.labels[shown], places, None, "lessons")
+    digit_grid.show(own.images[shown], own.labels[shown], places, None, "lessons")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"{len(own.labels)} drawings: {len(own.labels) - held} to learn from, "
                    f"{held} held out to measure with.")  # fmt: skip

@@ -9,7 +9,7 @@ from mnist_core.analysis import misreading
 from mnist_core.charts.pixel_charts import signed_map
 from mnist_core.imaging import drawing
 from mnist_core.statistics import shapes
-from pages._components import widgets
+from pages._components import digit_grid
 from pages._draw import state
 from pages._shell import answering, chart, markup, session, shared
 
@@ -131,7 +131,7 @@ def _nearest(image: np.ndarray) -> None:
     train = shared.data().train
     found, distances = misreading.nearest(train.images, image, NEAREST)
     labels = train.labels[found]
-    widgets.digit_grid(train.images[found], labels, found, None, "nearest")
+    digit_grid.show(train.images[found], labels, found, None, "nearest")
     common = int(np.bincount(labels, minlength=10).argmax())
     st.caption(f"{(labels == common).sum()} of the nearest {len(labels)} are labelled {common}. "
                f"They lie {distances[0]:.1f} to {distances[-1]:.1f} away, where a pixel from black "

@@ -7,7 +7,7 @@ import streamlit as st
 
 from mnist_core.analysis import explanation
 from mnist_core.charts import score_charts
-from pages._components import widgets
+from pages._components import digit_grid
 from pages._shell import answering, chart, links, markup, session, subject
 from pages._shell.subject import Picture, Subject
 
@@ -132,7 +132,7 @@ def exciting(who: Subject, picture: Picture) -> None:
     index = picture.place[1] if picture.place and picture.place[0] == "test" else None
     titles = [f"label {label}, unit {unit} at {v:.2f}"
               for label, v in zip(labels, value, strict=True)]  # fmt: skip
-    clicked = widgets.digit_grid(who.test.images[found], labels, found, index, "grid_exciting",
+    clicked = digit_grid.show(who.test.images[found], labels, found, index, "grid_exciting",
                                   titles=titles)  # fmt: skip
     common = np.bincount(labels, minlength=10)
     st.caption(

@@ -8,7 +8,7 @@ import streamlit as st
 from mnist_core.analysis import evaluation
 from mnist_core.charts import score_charts
 from mnist_core.statistics import tables
-from pages._components import widgets
+from pages._components import matrix
 from pages._shell import markup, session, subject
 from pages._shell.subject import Subject
 
@@ -50,7 +50,7 @@ def _matrix(counts: np.ndarray) -> tuple[int, int]:
         session.seed_widget(key, commonest[i])
         if clicked:
             session.set_widget(key, clicked[i])
-    widgets.matrix(
+    matrix.show(
         [[_cell(n, kind) for n in row] for row in shown.tolist()],
         shown / max(np.where(wrong > 0, shown, 0).max(), 1e-9), _titles(counts, shares),
         (session.widget("true"), session.widget("read")),

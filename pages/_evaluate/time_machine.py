@@ -8,7 +8,7 @@ import streamlit as st
 from mnist_core.analysis import evaluation, explanation
 from mnist_core.charts import score_charts
 from mnist_core.network.network import Network
-from pages._components import widgets
+from pages._components import matrix
 from pages._shell import answering, chart, markup, navigation, session, waiting
 from pages._shell.state import bench
 from pages._shell.subject import Subject
@@ -101,7 +101,7 @@ def _confusion(labels: np.ndarray, p: np.ndarray) -> None:
     counts = evaluation.confusion(labels, p.argmax(axis=1))
     wrong = counts - np.diag(np.diag(counts))
     st.markdown("**Who is taken for whom; rows: true digit**")
-    widgets.matrix(
+    matrix.show(
         [["" if not n else f"{n}" for n in row] for row in counts.tolist()],
         counts / max(counts.max(), 1),
         [[f"{i} read as {j}: {counts[i, j]} images" for j in range(10)] for i in range(10)],

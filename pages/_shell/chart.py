@@ -16,3 +16,9 @@ def show(chart: Chart, key: str, **how: object) -> None:
         st.download_button("CSV", chart.csv, f"mnist-{key}.csv", "text/csv", key=f"csv_{key}",
                            type="tertiary", icon=":material/download:", on_click="ignore",
                            help="The numbers of this chart")  # fmt: skip
+
+
+def csv_button(text: str, name: str) -> None:
+    """Offer comma-separated values as `<name>.csv`."""
+    st.download_button("Numbers (CSV)", text, f"{name}.csv", "text/csv", key=f"{name}.csv",
+                       type="tertiary", icon=":material/download:", on_click="ignore")  # fmt: skip

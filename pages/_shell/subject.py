@@ -13,7 +13,7 @@ import streamlit as st
 from mnist_core.analysis import evaluation
 from mnist_core.data.dataset import Split
 from mnist_core.runs import models
-from pages._components import widgets
+from pages._components import digit_grid
 from pages._shell import answering, links, markup, navigation, session, shared, waiting
 from pages._shell.state import bench
 
@@ -158,7 +158,7 @@ def _grid(who: Subject, shown: np.ndarray, picked: int, key: str) -> int | None:
     pairs = list(zip(who.test.labels[shown], who.predicted[shown], strict=True))
     corners = [f"{true}" if true == said else f"{true}→{said}" for true, said in pairs]
     titles = [f"label {true}, read as {said}" for true, said in pairs]
-    return widgets.digit_grid(who.test.images[shown], corners, shown, picked, f"grid_{key}",
+    return digit_grid.show(who.test.images[shown], corners, shown, picked, f"grid_{key}",
                                titles=titles)  # fmt: skip
 
 
@@ -264,7 +264,7 @@ def one_of(places: list[tuple[str, int]], at: int, key: str) -> int | None:
     if len(places) == 1:
         return at
     images, labels = zip(*map(shared.image, places), strict=True)
-    clicked = widgets.digit_grid(np.stack(images), labels, range(len(places)), at, key)
+    clicked = digit_grid.show(np.stack(images), labels, range(len(places)), at, key)
     return at if clicked is None else clicked
 
 

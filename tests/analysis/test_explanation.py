@@ -11,7 +11,7 @@ from mnist_core.analysis import explanation
 from mnist_core.analysis.explanation import Damage
 from mnist_core.design.choices import Conv
 from mnist_core.design.spec import Layer, RunSpec
-from mnist_core.network import network
+from mnist_core.network import initial
 from mnist_core.network.network import Network
 
 DENSE = RunSpec(layers=(Layer(24, "tanh", True, 0.4), Layer(12, "silu")))
@@ -21,7 +21,7 @@ MAPS = RunSpec(convolutions=(Conv(4), Conv(6)), layers=(Layer(12),))
 def made(spec, dtype=np.float64):
     """A network of this design with weights as after some training."""
     rng = np.random.default_rng(7)
-    weights = network.initial_weights(replace(spec, initializer="glorot_uniform"), rng)
+    weights = initial.initial_weights(replace(spec, initializer="glorot_uniform"), rng)
     for name, value in weights.items():
         if not name.endswith("kernel"):
             weights[name] = rng.uniform(0.2, 0.6, value.shape)

@@ -8,7 +8,7 @@ import pytest
 from mnist_core.analysis import race
 from mnist_core.design.choices import Conv
 from mnist_core.design.spec import Layer, RunSpec
-from mnist_core.network import network
+from mnist_core.network import initial
 
 BASE = RunSpec((Layer(32), Layer(16)), seed=5)
 
@@ -39,7 +39,7 @@ def test_the_seed_decides_and_layers_of_one_shape_differ():
 @pytest.mark.parametrize("spec", [BASE, RunSpec((), convolutions=(Conv(8, batch_norm=True),))])
 def test_all_weights_of_a_design_are_there_and_of_its_initializer(spec):
     weights = race.initial_weights(spec)
-    assert {n: w.shape for n, w in weights.items()} == network.weight_shapes(spec)
+    assert {n: w.shape for n, w in weights.items()} == initial.weight_shapes(spec)
     assert all(w.dtype == np.float32 for w in weights.values())
     kernel = weights["logits/kernel"]
     assert np.abs(kernel).max() <= np.sqrt(6 / sum(kernel.shape))

@@ -15,7 +15,7 @@ from mnist_core.__main__ import main
 from mnist_core.data import dataset
 from mnist_core.design import recipes
 from mnist_core.design.spec import Conv, Layer, RunSpec
-from mnist_core.network.network import initial_weights
+from mnist_core.network.initial import initial_weights
 from mnist_core.runs import models
 
 ROOT = Path(__file__).parents[2]

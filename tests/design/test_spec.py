@@ -31,7 +31,7 @@ from mnist_core.design.spec import (
     RunSpec,
     SpecError,
 )
-from mnist_core.network import network
+from mnist_core.network import initial, layers
 
 PLAIN = RunSpec(layers=(Layer(128),))
 
@@ -63,8 +63,8 @@ def test_every_choice_has_a_label_and_a_sentence(table):
 
 
 def test_the_numpy_side_knows_the_same_choices():
-    assert set(network.ACTIVATIONS) == set(ACTIVATIONS)
-    assert set(network.INITIALIZERS) == set(INITIALIZERS)
+    assert set(layers.ACTIVATIONS) == set(ACTIVATIONS)
+    assert set(initial.INITIALIZERS) == set(INITIALIZERS)
     assert set(schedules._SCHEDULES) == set(SCHEDULES)
 
 

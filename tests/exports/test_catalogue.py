@@ -16,7 +16,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from mnist_core.design.choices import ACTIVATIONS
 from mnist_core.design.spec import Augment, Conv, Layer, RunSpec
 from mnist_core.exports import catalogue, chart_sheets, keras_script
-from mnist_core.network.network import Network, initial_weights
+from mnist_core.network.initial import initial_weights
+from mnist_core.network.network import Network
 from mnist_core.runs import models
 from mnist_core.runs.artifacts import Evaluation
 from mnist_core.runs.records import Runs

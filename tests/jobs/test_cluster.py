@@ -95,11 +95,11 @@ def test_two_machines_train_two_runs_at_once_on_the_same_data(
     machines.worker(MNIST_DATA=tiny.source)
     machines.worker(MNIST_DATA=str(other))
     service.start()
-    wait(lambda: service._cluster and service._cluster.slots() == 2)
+    wait(lambda: service._dispatcher._cluster and service._dispatcher._cluster.slots() == 2)
     ada, bob = (service.submit(LONG, who, tiny.name, "auto").id for who in ("ada", "bob"))
     wait(lambda: under_way(service, ada) and under_way(service, bob))
     assert status(service, ada) == status(service, bob) == "running"
-    sent = service._cluster._client.run(  # a lambda travels as a whole
+    sent = service._dispatcher._cluster._client.run(  # a lambda travels as a whole
         lambda: list(sys.modules["mnist_core.jobs.worker"]._shipped)
     )
     assert sorted(map(len, sent.values())) == [0, 1]
@@ -187,7 +187,7 @@ def test_two_hundred_runs_leave_the_server_and_the_worker_small(tmp_path, tiny):
             assert status(service, run) == "finished", service.runs.get(run).message
             if number == 4:  # what is imported and cached once is there now
                 before = mine.memory_info().rss
-            nanny = psutil.Process(service._cluster._process.pid)
+            nanny = psutil.Process(service._dispatcher._cluster._process.pid)
             biggest = max(nanny.children(recursive=True), key=lambda p: p.memory_info().rss)
             most = max(most, biggest.memory_info().rss)
             workers.add(biggest.pid)

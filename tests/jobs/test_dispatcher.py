@@ -163,7 +163,7 @@ def finished(step=8):
 def idle(service):
     """Wait until the service's thread has done all that it was given."""
     done = threading.Event()
-    service._inbox.put(done.set)
+    service._dispatcher._inbox.put(done.set)
     assert done.wait(30)
 
 
@@ -436,7 +436,7 @@ def test_a_lost_scheduler_interrupts_its_runs_and_a_new_one_takes_the_next(start
     wait(lambda: status(service, waiting) == "finished")
     end(old.jobs[0], ClusterLost())  # heard of too late
     idle(service)
-    assert service._cluster is made[-1] and status(service, running) == "interrupted"
+    assert service._dispatcher._cluster is made[-1] and status(service, running) == "interrupted"
 
 
 def test_a_scheduler_that_does_not_answer_is_tried_until_it_does(started, tiny, monkeypatch):
@@ -644,7 +644,7 @@ def test_a_full_database_waits_for_room_too(service, submit, monkeypatch):
     real, tried = sqlite3.connect, queue.Queue()
 
     def connect(*values, **named):
-        if threading.current_thread() is service._thread and tried.qsize() < 3:
+        if threading.current_thread() is service._dispatcher._thread and tried.qsize() < 3:
             tried.put(1)
             raise full
         return real(*values, **named)

@@ -101,6 +101,6 @@ def test_a_call_survives_the_loss_of_its_cluster(service):
 
 
 def test_a_service_that_failed_takes_no_call(service):
-    service.state, service.message = "failed", "Training is not available: no."
+    service._dispatcher.state, service._dispatcher.message = "failed", "Training is not available: no."
     with pytest.raises(ValueError, match="not available"):
         service.call(NAME)

@@ -114,7 +114,7 @@ def assert_in_one_piece(service, run, epochs):
 
 def worker_process(service):
     """The process that trains: the nanny's child that has TensorFlow loaded, hence the largest."""
-    children = psutil.Process(service._cluster._process.pid).children(recursive=True)
+    children = psutil.Process(service._dispatcher._cluster._process.pid).children(recursive=True)
     return max(children, key=lambda child: child.memory_info().rss)
 
 
@@ -132,7 +132,7 @@ def test_a_stop_is_not_lost_on_a_worker_that_is_still_starting(service, submit, 
 def test_the_worker_is_not_profiled(service):
     """Dask's profiler takes a part of every training."""
     wait(lambda: service.state == "ready")
-    profiled = service._cluster._client.run(  # a lambda travels as a whole
+    profiled = service._dispatcher._cluster._client.run(  # a lambda travels as a whole
         lambda: __import__("dask").config.get("distributed.worker.profile.enabled")
     )
     assert list(profiled.values()) == [False]
@@ -397,7 +397,7 @@ run = service.submit(spec, "ada", "sample", sys.argv[2]).id
 while not service.runs.history(run):
     time.sleep(0.05)
 heavy = sorted({"tensorflow", "keras"} & set(sys.modules))
-print(run, service._cluster._process.pid, *heavy, flush=True)
+print(run, service._dispatcher._cluster._process.pid, *heavy, flush=True)
 time.sleep(600)
 """
 

@@ -7,7 +7,7 @@ import scipy.special
 import scipy.stats
 
 from mnist_core.lessons import concepts
-from mnist_core.network.network import ACTIVATIONS
+from mnist_core.network.layers import ACTIVATIONS
 
 RNG = np.random.default_rng(0)
 LOGITS = 3 * RNG.standard_normal((6, 10))

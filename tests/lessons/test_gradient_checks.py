@@ -8,7 +8,7 @@ from mnist_core.design.spec import Layer, RunSpec
 from mnist_core.jobs import tapes
 from mnist_core.lessons import gradient_checks
 from mnist_core.lessons.gradient_checks import IMAGE, KINDS, TOLERANCE, Case
-from mnist_core.network.network import initial_weights
+from mnist_core.network.initial import initial_weights
 
 
 @pytest.fixture

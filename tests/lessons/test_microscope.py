@@ -15,7 +15,7 @@ from mnist_core.design import choices
 from mnist_core.design.spec import Conv, Layer, RunSpec
 from mnist_core.lessons import formulas, microscope
 from mnist_core.lessons.microscope import Diverged, Trial
-from mnist_core.network import network, optimizers
+from mnist_core.network import layers, optimizers
 from mnist_core.runs import models
 
 DENSE = RunSpec(layers=(Layer(16, "tanh", True, 0.3), Layer(12, "silu")))
@@ -125,7 +125,7 @@ def test_the_products_add_up_to_each_number(case):
 
 def test_a_neuron_of_the_first_layer_has_784_products_as_an_image():
     net, x = made("dense")
-    step = next(s for s in microscope.steps(net, x, LABEL) if isinstance(s.layer, network.Dense))
+    step = next(s for s in microscope.steps(net, x, LABEL) if isinstance(s.layer, layers.Dense))
     found = microscope.sum_of(step, (7,))
     weights = net.weights()["dense_1/kernel"][:, 7].reshape(28, 28)
     np.testing.assert_allclose(found.terms, x / 255 * weights)
@@ -208,7 +208,7 @@ def test_a_number_has_four_digits(value, says):
 
 
 def test_every_activation_and_optimizer_has_its_formula():
-    assert formulas.FUNCTIONS.keys() == network.ACTIVATIONS.keys()
+    assert formulas.FUNCTIONS.keys() == layers.ACTIVATIONS.keys()
     assert formulas.RULES.keys() == optimizers.OPTIMIZERS.keys() <= choices.OPTIMIZERS.keys()
 
 

@@ -6,11 +6,11 @@ import pytest
 
 from mnist_core.lessons import regression, source_code
 from mnist_core.lessons.regression import Points
-from mnist_core.network import network
+from mnist_core.network import layers
 
 
 @pytest.mark.parametrize(
-    "thing", [regression.fit, regression.fit_inside, regression.draw, Points, network.Dense]
+    "thing", [regression.fit, regression.fit_inside, regression.draw, Points, layers.Dense]
 )
 def test_it_is_what_inspect_says(thing):
     module = "/".join(thing.__module__.split(".")[1:])

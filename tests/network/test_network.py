@@ -10,8 +10,9 @@ import pytest
 from scipy.special import log_softmax
 
 from mnist_core.design.spec import ACTIVATIONS, INITIALIZERS, Conv, Layer, RunSpec
-from mnist_core.network import network
-from mnist_core.network.network import Network, cross_entropy, softmax
+from mnist_core.network import initial, layers
+from mnist_core.network.losses import cross_entropy, softmax
+from mnist_core.network.network import Network
 
 ROOT = Path(__file__).resolve().parents[2]
 DEEP = RunSpec(layers=(Layer(16, "tanh", True, 0.3), Layer(12, "silu"), Layer(8, "elu", True)))
@@ -32,7 +33,7 @@ def digits(rng, n=6):
 
 def scrambled(spec, rng):
     """Weights as after some training: no bias is 0 and no moving average is trivial."""
-    weights = network.initial_weights(replace(spec, initializer="glorot_uniform"), rng)
+    weights = initial.initial_weights(replace(spec, initializer="glorot_uniform"), rng)
     for name, value in weights.items():
         if name.endswith(("gamma", "moving_variance")):
             weights[name] = rng.uniform(0.3, 2.0, value.shape)
@@ -72,34 +73,34 @@ def away_from_kinks(rng, shape):
 
 
 def batch_norm(rng):
-    return network.BatchNormalization("bn", *rng.uniform(0.5, 1.5, (4, 5)))
+    return layers.BatchNormalization("bn", *rng.uniform(0.5, 1.5, (4, 5)))
 
 
 def convolution(size):
     """For maps of two channels, with three filters."""
-    return lambda rng: network.Convolution(
+    return lambda rng: layers.Convolution(
         "c", rng.normal(size=(size, size, 2, 3)), rng.normal(size=3)
     )
 
 
 LAYERS = {
-    "rescaling": (lambda rng: network.Rescaling("r", 1 / 255, np.float64), (4, 5), False),
-    "reshape": (lambda rng: network.Reshape("r", (3, 2, 1)), (4, 3, 2), False),
-    "flatten": (lambda rng: network.Reshape("f", (-1,)), (4, 3, 2), False),
-    "dense": (lambda rng: network.Dense("d", rng.normal(size=(5, 3)), rng.normal(size=3)),
+    "rescaling": (lambda rng: layers.Rescaling("r", 1 / 255, np.float64), (4, 5), False),
+    "reshape": (lambda rng: layers.Reshape("r", (3, 2, 1)), (4, 3, 2), False),
+    "flatten": (lambda rng: layers.Reshape("f", (-1,)), (4, 3, 2), False),
+    "dense": (lambda rng: layers.Dense("d", rng.normal(size=(5, 3)), rng.normal(size=3)),
               (4, 5), False),
     "convolution": (convolution(3), (2, 6, 5, 2), False),
     "convolution of one pixel": (convolution(1), (2, 4, 3, 2), False),
     "convolution of the whole map": (convolution(5), (2, 5, 5, 2), False),
-    "max-pooling": (lambda rng: network.MaxPooling("p", 2), (2, 6, 4, 3), False),
-    "max-pooling with a remainder": (lambda rng: network.MaxPooling("p", 3), (2, 7, 5, 3), False),
+    "max-pooling": (lambda rng: layers.MaxPooling("p", 2), (2, 6, 4, 3), False),
+    "max-pooling with a remainder": (lambda rng: layers.MaxPooling("p", 3), (2, 7, 5, 3), False),
     "batch norm, inference": (batch_norm, (4, 5), False),
     "batch norm, training": (batch_norm, (4, 5), True),
     "batch norm over maps, inference": (batch_norm, (2, 3, 4, 5), False),
     "batch norm over maps, training": (batch_norm, (2, 3, 4, 5), True),
-    "dropout, inference": (lambda rng: network.Dropout("o", 0.4, rng), (4, 5), False),
+    "dropout, inference": (lambda rng: layers.Dropout("o", 0.4, rng), (4, 5), False),
     **{
-        name: (lambda rng, name=name: network.Activation(name, name), (40, 5), False)
+        name: (lambda rng, name=name: layers.Activation(name, name), (40, 5), False)
         for name in ACTIVATIONS
     },
 }  # fmt: skip
@@ -121,7 +122,7 @@ def test_backward_is_the_derivative_of_forward(make, shape, training, rng):
 
 @pytest.mark.parametrize("shape", [(50, 40), (5, 10, 10, 4)])
 def test_dropout_sends_the_gradient_where_the_values_went(shape, rng):
-    layer, x = network.Dropout("o", 0.4, rng), np.ones(shape)
+    layer, x = layers.Dropout("o", 0.4, rng), np.ones(shape)
     out = layer.forward(x, training=True)
     assert np.array_equal(layer.backward(np.ones_like(x)), out)
     assert set(np.unique(out)) == {0.0, 1 / 0.6}
@@ -183,7 +184,7 @@ def test_softmax_gives_probabilities_that_ignore_a_shift(rng):
 @pytest.mark.parametrize("z", [-1e4, -100.0, 0.0, 100.0, 1e4])
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_an_activation_overflows_nowhere(name, z):
-    layer = network.Activation(name, name)
+    layer = layers.Activation(name, name)
     with np.errstate(all="raise", under="ignore"):
         out = layer.forward(np.array([z], np.float32))
         d = layer.backward(np.ones(1, np.float32))
@@ -238,7 +239,7 @@ def test_the_names_and_shapes_of_the_weights_are_those_of_keras(random_spec, rng
     for _ in range(5):
         spec = random_spec(rng, widest=64)
         found = {name: value.shape for name, value in engine.weights(engine.build(spec)).items()}
-        assert list(found.items()) == list(network.weight_shapes(spec).items())
+        assert list(found.items()) == list(initial.weight_shapes(spec).items())
 
 
 @pytest.mark.parametrize("size", [2, 3])
@@ -247,7 +248,7 @@ def test_equal_maxima_are_resolved_as_in_keras(size, rng):
 
     tf = engine.tf
     x = rng.integers(0, 3, (4, 8, 7, 5)).astype(np.float32)
-    layer, watched = network.MaxPooling("p", size), tf.constant(x)
+    layer, watched = layers.MaxPooling("p", size), tf.constant(x)
     with tf.GradientTape() as tape:
         tape.watch(watched)
         out = engine.keras.layers.MaxPooling2D(size)(watched)
@@ -303,7 +304,7 @@ def test_initial_weights_are_drawn_like_keras_draws_them(initializer, rng):
 
     spec = RunSpec((Layer(512, batch_norm=True), Layer(300)), initializer=initializer,
                    convolutions=(Conv(32, 5, pool=3), Conv(24, 3)))  # fmt: skip
-    ours, keras = network.initial_weights(spec, rng), engine.weights(engine.seeded(spec))
+    ours, keras = initial.initial_weights(spec, rng), engine.weights(engine.seeded(spec))
     assert list(ours) == list(keras)
     for name, value in keras.items():
         assert ours[name].shape == value.shape
@@ -327,7 +328,7 @@ def test_two_truncated_normals_have_the_shape_that_keras_gives_them(rng):
     from mnist_core.training import engine
 
     spec = RunSpec((Layer(64),), initializer="he_normal")
-    ours, keras = network.initial_weights(spec, rng), engine.weights(engine.seeded(spec))
+    ours, keras = initial.initial_weights(spec, rng), engine.weights(engine.seeded(spec))
     pair = [w["dense_1/kernel"].ravel() for w in (ours, keras)]
     assert ks_2samp(*pair).pvalue > 1e-3
     uniform = rng.uniform(-1, 1, pair[0].size) * pair[0].std() * 3**0.5
@@ -364,7 +365,7 @@ def test_a_network_keeps_its_own_weights(rng):
 def test_weights_come_back_as_they_were_given(rng):
     weights = scrambled(DEEP, rng)
     again = Network.from_weights(DEEP, weights).weights()
-    assert list(again) == list(network.weight_shapes(DEEP))
+    assert list(again) == list(initial.weight_shapes(DEEP))
     assert all(np.array_equal(again[name], weights[name]) for name in weights)
 
 

@@ -7,7 +7,8 @@ import pytest
 from mnist_core.design.choices import FRAMEWORKS
 from mnist_core.design.choices import OPTIMIZERS as CHOICES
 from mnist_core.design.spec import Layer, RunSpec
-from mnist_core.network.network import Network, cross_entropy, one_hot, softmax
+from mnist_core.network.losses import cross_entropy, one_hot, softmax
+from mnist_core.network.network import Network
 from mnist_core.network.optimizers import OPTIMIZERS, Objective
 
 names = pytest.mark.parametrize("name", OPTIMIZERS)

@@ -12,7 +12,7 @@ from mnist_core.lessons import microscope
 from mnist_core.lessons.microscope import steps
 from mnist_core.network import optimizers
 from pages._backprop.state import BackpropState
-from pages._components import fields
+from pages._components import field
 from tests.pages.test_pages import desk, fresh, query, runs, text, use, visit  # noqa: F401
 
 DENSE = RunSpec(layers=(Layer(8, "relu", True, 0.2),))
@@ -190,12 +190,12 @@ def test_a_mistake_is_a_mistake(visit, mnist, use):
 
 @pytest.mark.parametrize("shape", [(5,), (70,), (28, 28), (4, 5, 7), (3, 3, 1)])
 def test_each_number_of_an_array_has_one_cell(shape):
-    cells = fields.layout(shape)
+    cells = field.layout(shape)
     assert sorted(cells[cells >= 0]) == list(range(np.prod(shape)))
 
 
 def test_maps_stand_side_by_side():
-    cells = fields.layout((2, 3, 4))
+    cells = field.layout((2, 3, 4))
     assert cells.shape == (2 * 3 - 1, 2 * 4 - 1)
     first, second = (np.arange(24).reshape(2, 3, 4)[..., i] for i in (0, 1))
     assert (cells[:2, :3] == first).all() and (cells[:2, 4:7] == second).all()

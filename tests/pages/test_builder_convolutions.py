@@ -6,7 +6,8 @@ import pytest
 
 from mnist_core.design.spec import Conv, Layer, RunSpec
 from mnist_core.exports import keras_script
-from mnist_core.network.network import Network, initial_weights
+from mnist_core.network.initial import initial_weights
+from mnist_core.network.network import Network
 from mnist_core.training import events
 from tests.pages.test_pages import (  # noqa: F401
     answer,

@@ -11,7 +11,7 @@ import pytest
 from mnist_core.jobs import tapes
 from mnist_core.jobs.remote_calls import Call
 from mnist_core.lessons import gradient_checks
-from mnist_core.network.network import Dense
+from mnist_core.network.layers import Dense
 from pages._backprop import gradients_checked
 from pages._shell import waiting
 from tests.pages.test_evaluate_page import trained  # noqa: F401

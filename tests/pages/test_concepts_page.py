@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mnist_core.lessons import concepts
-from mnist_core.network.network import cross_entropy
+from mnist_core.network.losses import cross_entropy
 from mnist_core.runs import models
 from tests.pages.test_pages import desk, fresh, runs, text, use, visit  # noqa: F401
 

@@ -59,7 +59,7 @@ def clicks(monkeypatch):
         what, value = waiting.pop() if waiting else (None, None)
         return (value if what == "picked" else None), (value if what == "selected" else None)
 
-    monkeypatch.setattr(scatter, "scatter", scatter_drawn)
+    monkeypatch.setattr(scatter, "show", scatter_drawn)
     return waiting, drawn
 
 

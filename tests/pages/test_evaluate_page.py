@@ -10,7 +10,7 @@ import pytest
 from mnist_core.analysis import evaluation, explanation
 from mnist_core.design.choices import Conv
 from mnist_core.design.spec import Layer, RunSpec
-from mnist_core.network import network
+from mnist_core.network import initial
 from mnist_core.network.network import Network
 from mnist_core.runs import models
 from mnist_core.training import events, snapshots
@@ -28,7 +28,7 @@ def trained(runs, tiny):
     """A function that keeps an ended run of "ada" with untrained weights; its id."""
 
     def trained(spec=DENSE, seed=0):
-        weights = network.initial_weights(spec, np.random.default_rng(seed))
+        weights = initial.initial_weights(spec, np.random.default_rng(seed))
         weights = {name: value.astype(np.float32) for name, value in weights.items()}
         run = runs.create(spec, "ada", tiny.name, tiny.source).id
         runs.begin(run)
@@ -75,7 +75,7 @@ def filmed(runs, trained):
     """A run with three snapshots, each of other weights; its id and the networks."""
     run, frames = trained(), {}
     for step in (0, 5, 10):
-        weights = network.initial_weights(DENSE, np.random.default_rng(step))
+        weights = initial.initial_weights(DENSE, np.random.default_rng(step))
         frames[step] = snapshots.take(step, weights)
     runs.save_snapshots(run, list(frames.values()))
     return run, {s: Network.from_weights(DENSE, f.weights) for s, f in frames.items()}
@@ -194,7 +194,7 @@ def test_a_run_that_was_trained_further_is_evaluated_anew(visit, trained, runs):
     before = metric(app, "Loss")
     runs.reopen(run, DENSE)
     runs.begin(run)
-    weights = network.initial_weights(DENSE, np.random.default_rng(9))
+    weights = initial.initial_weights(DENSE, np.random.default_rng(9))
     runs.save_checkpoint(run, events.Checkpoint(20, weights, {}))
     runs.end(run, "finished", test_accuracy=0.1, test_loss=2.3, seconds=2.0)
     assert metric(app.run(), "Loss") != before

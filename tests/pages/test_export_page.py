@@ -8,7 +8,8 @@ import pytest
 from mnist_core.exports import catalogue
 from mnist_core.jobs.requests import Asked
 from mnist_core.jobs.service import Service
-from mnist_core.network.network import Network, weight_shapes
+from mnist_core.network.initial import weight_shapes
+from mnist_core.network.network import Network
 from mnist_core.runs import models
 from mnist_core.runs.artifacts import Evaluation
 from mnist_core.runs.records import IMPORTED

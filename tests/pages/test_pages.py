@@ -21,7 +21,8 @@ from mnist_core.design.spec import OPTIMIZERS, Layer, RunSpec
 from mnist_core.exports import keras_script
 from mnist_core.jobs.requests import Asked
 from mnist_core.jobs.service import Service
-from mnist_core.network.network import Network, weight_shapes
+from mnist_core.network.initial import weight_shapes
+from mnist_core.network.network import Network
 from mnist_core.runs import models
 from mnist_core.runs.records import Runs
 from mnist_core.training import events

@@ -8,7 +8,7 @@ import pytest
 from mnist_core.analysis import evaluation, experiments, race
 from mnist_core.analysis.sweep import Plan
 from mnist_core.design.spec import Layer, RunSpec
-from mnist_core.network import network
+from mnist_core.network import initial
 from mnist_core.network.network import Network
 from mnist_core.training import events
 from pages._runs import run_list
@@ -30,7 +30,7 @@ def trained(runs, tiny):
     """A function that keeps an ended run of "ada" with untrained weights; its id."""
 
     def trained(spec=DENSE, seed=0, accuracy=0.1, **how):
-        weights = network.initial_weights(spec, np.random.default_rng(seed))
+        weights = initial.initial_weights(spec, np.random.default_rng(seed))
         run = runs.create(spec, "ada", tiny.name, tiny.source, **how).id
         runs.begin(run)
         runs.append(run, HISTORY)

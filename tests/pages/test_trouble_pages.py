@@ -4,7 +4,6 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from mnist_core.runs.records import StoreError
-from pages._shell import notes
 from tests.pages.test_pages import SMALL, desk, fresh, open_page, runs, text, use, visit  # noqa: F401
 
 LOCKED = "The run records are locked by another program: wait a moment and try again."
@@ -35,6 +34,7 @@ def test_locked_records_are_a_sentence_and_not_the_end(visit, desk, runs, monkey
 
 def whole_page():
     from mnist_core.runs.records import StoreError
+    from pages._shell import notes
 
     def locked(*_):
         raise StoreError("The run records are locked.")

@@ -12,7 +12,8 @@ import pytest
 
 from mnist_core.design.recipes import RECIPES
 from mnist_core.design.spec import Layer, RunSpec
-from mnist_core.network.network import Network, initial_weights, weight_shapes
+from mnist_core.network.initial import initial_weights, weight_shapes
+from mnist_core.network.network import Network
 from mnist_core.runs import models
 
 SPEC = RunSpec((Layer(16, "tanh", batch_norm=True), Layer(8, dropout=0.25)), seed=3)

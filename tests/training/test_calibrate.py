@@ -52,23 +52,23 @@ class Cluster:
 @pytest.fixture
 def service(tmp_path):
     service = Service(Runs(tmp_path / "runs"), "auto")
-    service._cluster = Cluster()
+    service._dispatcher._cluster = Cluster()
     return service
 
 
 def test_a_warm_worker_is_asked_to_measure_and_the_next_start_knows(service, tmp_path):
     assert service.calibration is None
-    service._record({"warm": "here"})
-    assert service._cluster.asked == ["auto"]
-    service._record({"calibration": FIGURES.to_json()})
+    service._dispatcher._record({"warm": "here"})
+    assert service._dispatcher._cluster.asked == ["auto"]
+    service._dispatcher._record({"calibration": FIGURES.to_json()})
     assert service.calibration == FIGURES
-    service._record({"warm": "here"})
-    assert service._cluster.asked == ["auto"]
+    service._dispatcher._record({"warm": "here"})
+    assert service._dispatcher._cluster.asked == ["auto"]
     assert Service(Runs(tmp_path / "runs"), "auto").calibration == FIGURES
 
 
 def test_figures_of_this_machine_are_not_taken_for_those_of_a_cluster(service, tmp_path):
-    service._record({"calibration": FIGURES.to_json()})
+    service._dispatcher._record({"calibration": FIGURES.to_json()})
     assert Service(Runs(tmp_path / "runs"), "auto", "tcp://other:8786").calibration is None
 
 

@@ -17,7 +17,8 @@ from mnist_core.design.spec import (
     RunSpec,
     SpecError,
 )
-from mnist_core.network.network import Network, cross_entropy
+from mnist_core.network.losses import cross_entropy
+from mnist_core.network.network import Network
 from mnist_core.runs.records import Runs
 from mnist_core.training import engine, events, loop
 from mnist_core.training.control import Control

@@ -7,7 +7,8 @@ import pytest
 
 from mnist_core.design.recipes import RECIPES
 from mnist_core.design.spec import Augment, Conv, Layer, RunSpec
-from mnist_core.network.network import Network, cross_entropy
+from mnist_core.network.losses import cross_entropy
+from mnist_core.network.network import Network
 from mnist_core.training import engine, events, loop, numpy_engine
 from mnist_core.training.control import Control
 from mnist_core.training.frameworks import train

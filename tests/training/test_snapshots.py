@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mnist_core.design.spec import LIMITS, Layer, RunSpec
-from mnist_core.network.network import initial_weights
+from mnist_core.network.initial import initial_weights
 from mnist_core.training import snapshots
 
 

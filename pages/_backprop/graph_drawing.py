@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Sequence
 
 import numpy as np
-import streamlit as st
 
 from mnist_core.lessons.microscope import Step
-from mnist_core.network.network import (
+from mnist_core.network.layers import (
     Activation,
     BatchNormalization,
     Convolution,
@@ -19,65 +17,6 @@ from mnist_core.network.network import (
     MaxPooling,
     Rescaling,
 )
-
-_GRAPH = st.components.v2.component(
-    "mnist_lab_graph",
-    html='<div class="graph"></div>',
-    css="""
-    :host { container-type: inline-size; }
-    .graph { font: 400 .8rem/1.3 var(--st-font); font-variant-numeric: tabular-nums;
-      color: var(--st-text-color); }
-    .strip { display: flex; flex-wrap: wrap; gap: 6px; padding: 2px; position: relative; }
-    .station { border: 1px solid color-mix(in srgb, currentColor 22%, transparent);
-      border-radius: 5px; padding: 4px 6px 5px; display: grid; gap: 1px; flex: 0 0 auto;
-      min-width: 78px; }
-    .station.now { border-color: var(--st-primary-color);
-      box-shadow: 0 0 0 1px var(--st-primary-color); }
-    .station b { font-weight: 500; } .station small { opacity: .72; font-size: .72rem; }
-    .station button { all: unset; cursor: pointer; font-size: .76rem; padding: 3px 4px;
-      border-radius: 3px; white-space: nowrap; opacity: .72; }
-    .station button.done { opacity: 1; font-weight: 600; }
-    .station button:hover, .station button:focus-visible {
-      background: color-mix(in srgb, currentColor 10%, transparent); }
-    .station button.now { background: var(--st-primary-color); color: #fff; opacity: 1; }
-    @container (max-width: 560px) { .strip { flex-wrap: nowrap; overflow-x: auto;
-      padding-bottom: 8px; } .station button { padding: 7px 4px; } }
-    svg { display: block; width: min(100%, 440px); margin: auto; }
-    svg text { fill: var(--st-text-color); font: 400 12px var(--st-font);
-      font-variant-numeric: tabular-nums; text-anchor: middle; }
-    svg .halo { paint-order: stroke; stroke: var(--st-background-color); stroke-width: 4px; }
-    svg .head { font-weight: 600; } svg .quiet { opacity: .7; }
-    svg .back { fill: #CF7442; }
-    svg rect { fill: var(--st-background-color); stroke: var(--st-text-color); stroke-opacity: .35;
-      rx: 5px; } svg line { stroke: var(--st-text-color); stroke-opacity: .28; }
-    svg .now rect, svg .now line { stroke: var(--st-primary-color); stroke-opacity: 1;
-      stroke-width: 2px; } svg .now text { font-weight: 600; }
-    svg [data-step] { cursor: pointer; }
-    """,
-    js="""
-    export default function ({ data, parentElement, setTriggerValue }) {
-      const graph = parentElement.querySelector('.graph');
-      const drawn = new TextDecoder().decode(data);
-      const before = graph.querySelector('.strip')?.scrollLeft ?? 0;
-      if (graph.drawn !== drawn) graph.innerHTML = JSON.parse(graph.drawn = drawn);
-      graph.onclick = (event) => {
-        const hit = event.target.closest('[data-step]');
-        if (hit) setTriggerValue('picked', Number(hit.dataset.step));
-      };
-      const strip = graph.querySelector('.strip'), now = graph.querySelector('.station.now');
-      if (!strip || !now) return;
-      strip.scrollLeft = before;
-      const to = now.offsetLeft - (strip.clientWidth - now.offsetWidth) / 2;
-      strip.scrollTo({ left: to, behavior: 'smooth' });
-    }
-    """,
-)  # fmt: skip
-
-
-def show(drawn: str, key: str) -> int | None:
-    """Draw a graph; the number of the step that was chosen in it just now."""
-    return _GRAPH(data=json.dumps(drawn).encode(), key=key, on_picked_change=lambda: None).picked
-
 
 # ------------------------------------------------------------------- layer by layer
 
