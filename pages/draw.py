@@ -29,9 +29,10 @@ def canvas(ink: str, background: str, width: int) -> None:
         drawing_mode="freedraw", initial_drawing=mine.canvas_start, return_image_data=True, key=key,
     )  # fmt: skip
     if result.image_data is not None:
-        if len(result.json_data["objects"]) > len(strokes()):
+        drawn = result.json_data or {"objects": []}
+        if len(drawn["objects"]) > len(strokes()):
             bench().sent = []  # a new stroke asks about the drawing
-        mine.drawing = result.json_data
+        mine.drawing = drawn
         gray = result.image_data[..., 0]
         mine.pictures[len(strokes())] = gray if ink == "#FFFFFF" else 255 - gray
 
@@ -55,7 +56,7 @@ def strokes() -> list[dict]:
 
 def undo() -> None:
     """Take the last stroke back."""
-    mine.drawing = mine.drawing | {"objects": strokes()[:-1]}
+    mine.drawing = (mine.drawing or {}) | {"objects": strokes()[:-1]}
     new_canvas()
 
 
@@ -89,7 +90,8 @@ def sent() -> np.ndarray:
             st.rerun()
     split, index = bench().sent[bench().sent_at]
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"`{split}_images[{index}]`, labelled {labels[bench().sent_at]}, from the dataset. "
+        label = labels[bench().sent_at]
+        st.caption(f"`{split}_images[{index}]`, labelled {label}, from the dataset. "
                    "Draw, and the drawing is answered instead.")  # fmt: skip
         st.button("Let go", icon=":material/close:", type="tertiary", key="let_go_sent",
                   on_click=bench().sent.clear)  # fmt: skip
@@ -141,9 +143,9 @@ def pad() -> None:
         canvas(*COLORS[colours], width)
 
 
-def template() -> None:
+def template(image: np.ndarray) -> None:
     """The image that another page sent, in the canvas's place."""
-    st.html(markup.digit(bench().template, f"min(100%, {SIDE}px)", "the image under question"))
+    st.html(markup.digit(image, f"min(100%, {SIDE}px)", "the image under question"))
     st.button("Back to the canvas", icon=":material/undo:", key="let_go_template", on_click=let_go)
 
 
@@ -172,12 +174,12 @@ def asked(from_photo: bool) -> tuple[np.ndarray | None, np.ndarray | None, str]:
 st.title("Draw a digit")
 left, right = st.columns([2, 3], gap="large")
 with left:
-    if bench().template is not None:
-        template()
+    if (given := bench().template) is not None:
+        template(given)
         photographed = False
     else:
         by_hand, by_photo = st.tabs(["Canvas", "Photo"], key="source", on_change="rerun")
-        photographed = by_photo.open
+        photographed = bool(by_photo.open)
         with by_hand:
             pad()
         with by_photo:
@@ -188,7 +190,7 @@ with right:
     if bench().model not in models:
         bench().model = "default"
     bench().model = st.selectbox("Who answers", list(models), list(models).index(bench().model),
-                              format_func=models.get, filter_mode=None)  # fmt: skip
+                              format_func=models.__getitem__, filter_mode=None)  # fmt: skip
     image, picture, ink = asked(photographed)
     if photographed and mine.found and not bench().sent:
         photo.read_out(bench().model)
@@ -204,6 +206,6 @@ with right:
                   key="test_image", on_click=take_test_image)  # fmt: skip
 if image is not None:
     bench().read = image
-    why_misread.show(image, picture, ink, bench().model)
+    why_misread.show(image, image if picture is None else picture, ink, bench().model)
 from_canvas = not (photographed or bench().sent or bench().template is not None)
 teach_it.show(image, bench().model, clear if from_canvas else None)

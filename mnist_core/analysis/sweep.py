@@ -234,8 +234,8 @@ def weighed(plan: Plan, trials: Sequence[Trial]) -> dict[str, float]:
         return importance(plan, trials)
     asked = json.dumps([plan.to_body(), [asdict(trial) for trial in trials]])
     done = subprocess.run(
-        [sys.executable, "-m", "mnist_core.analysis.sweep"], input=asked, capture_output=True, text=True,
-        cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"},
+        [sys.executable, "-m", "mnist_core.analysis.sweep"], input=asked, capture_output=True,
+        text=True, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     if done.returncode:
         raise ValueError(f"The settings could not be weighed: {done.stderr[-300:]}")

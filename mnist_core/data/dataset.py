@@ -170,7 +170,7 @@ def _mixed(full: Mnist, seed: int = SAMPLE_SEED) -> Mnist:
     from . import writing_habits  # brings scikit-learn, which few need
 
     pairs = [(full.train.images, full.train.labels)]
-    pairs += [make(n, seed) for make, n in ((writing_habits.pen, PEN), (writing_habits.digits, DIGITS))]
+    pairs += [writing_habits.pen(PEN, seed), writing_habits.digits(DIGITS, seed)]
     images, labels = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
     order = np.random.default_rng(seed).permutation(len(labels))
     train = formats.checked("hands", images[order], "hands", labels[order])

@@ -78,7 +78,8 @@ def fetch(
             path.parent.mkdir(parents=True, exist_ok=True)
             _fetch_first(sources, path, progress or (lambda received, total: None), timeout)
         except OSError as error:
-            raise DataError(f"MNIST was not downloaded: {storage.unwritable(path, error)}") from error
+            why = storage.unwritable(path, error)
+            raise DataError(f"MNIST was not downloaded: {why}") from error
     return path
 
 

@@ -101,8 +101,9 @@ def _whole(name: str, splits: list[Split]) -> Brought:
     if len(splits) == 2:
         return Brought(splits[0], splits[1])
     train, test = divided(name, splits[0])
-    return Brought(train, test, (f"There is no test set of its own: {len(test.labels):,} of the "
-                                 f"{count:,} images, a fifth of each digit, became one.",))  # fmt: skip
+    done = (f"There is no test set of its own: {len(test.labels):,} of the {count:,} images, a "
+            "fifth of each digit, became one.")  # fmt: skip
+    return Brought(train, test, (done,))
 
 
 def divided(name: str, split: Split, seed: int = SEED) -> tuple[Split, Split]:

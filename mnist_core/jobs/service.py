@@ -100,7 +100,8 @@ class Service:
                 f"You have {WAITING_EACH} runs waiting already: stop one, or let one finish first."
             )
         for run in mine:
-            unseen = time.time() - max(self._dispatcher.seen.get(run.id, 0.0), run.started or run.created)
+            seen = self._dispatcher.seen.get(run.id, 0.0)
+            unseen = time.time() - max(seen, run.started or run.created)
             if run.status == "running" and unseen > WATCHED_SECONDS:
                 raise ValueError(
                     f"Your run {run.name} is still training, and nobody has looked at it for "

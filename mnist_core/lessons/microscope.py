@@ -50,6 +50,13 @@ class Step:
     result: Array
     origin: tuple[int, ...] = ()
 
+    @property
+    def own_layer(self) -> Layer:
+        """The layer of a step of one. Raises ValueError for those between them."""
+        if self.layer is None:
+            raise ValueError(f"A step of {self.kind} belongs to no layer.")
+        return self.layer
+
 
 def steps(network: Network, x: Array, label: int) -> list[Step]:
     """The whole pass of one input x (28, 28), or of whatever shape the first layer takes: forward,
@@ -212,7 +219,7 @@ class Diverged(ValueError):
 
 
 class Trial:
-    """A network that learns one image, x (28, 28) with its label, by an update rule of `optimizers`.
+    """A network that learns one image, x (28, 28) with its label, by a rule of `optimizers`.
 
     `history` has the probability of the label before the first step and after each. The network is
     changed in place: give it a copy.

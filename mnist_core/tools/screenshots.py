@@ -39,7 +39,8 @@ def take(folder: Path, say: Callable[[str], None] = lambda words: None) -> Itera
         app = App(Path(home)).start()
         try:
             for theme in THEMES:
-                page = chromium.new_context(color_scheme=theme, viewport={"width": WIDTH, "height": HEIGHT}).new_page()
+                page = chromium.new_page(color_scheme=theme,
+                                         viewport={"width": WIDTH, "height": HEIGHT})
                 for stem in filter(_exists, VIEWS):
                     say(f"{stem}, {theme} …")
                     yield _keep(_view(app, page, stem), folder / f"{stem}-{theme}.png")

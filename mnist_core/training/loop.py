@@ -74,8 +74,8 @@ class Program(Protocol):
     def run(
         self, data: Arrays, rows: Any, rates: np.ndarray, first: int, steps: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Train `steps` batches of `rows` from `first` on, each at its learning rate of `rates`: the
-        loss and the right answers of each, from before its update."""
+        """Train `steps` batches of `rows` from `first` on, each at its learning rate of `rates`:
+        the loss and the right answers of each, from before its update."""
         ...
 
     def evaluate(self, data: Arrays) -> tuple[float, float]:

@@ -97,7 +97,8 @@ def _descend(
     found: Surface, optimizer: str, rate: float, batch: int, steps: int, seed: int = 0
 ) -> np.ndarray:
     rng = np.random.default_rng(seed)
-    return loss_surfaces.descend(found, _start(found), OPTIMIZERS[optimizer](rate), batch, steps, rng)
+    rule = OPTIMIZERS[optimizer](rate)
+    return loss_surfaces.descend(found, _start(found), rule, batch, steps, rng)
 
 
 def _steps(paths: dict[str, np.ndarray]) -> str:

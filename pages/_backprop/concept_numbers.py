@@ -54,7 +54,8 @@ def _picture(images: np.ndarray, rank: int, row: int) -> None:
     if rank == 0:
         st.markdown(f"The number **{images[0, 14, row]}**: the pixel in row 14, column {row}.")
     elif rank == 1:
-        st.html(f'<img class="digit" alt="row {row}" src="{pictures.png(images[0, row : row + 1])}" '
+        source = pictures.png(images[0, row : row + 1])
+        st.html(f'<img class="digit" alt="row {row}" src="{source}" '
                 'style="width:100%;height:1.6rem">')  # fmt: skip
         st.caption(f"Row {row}: `{' '.join(map(str, images[0, row]))}`")
     elif rank == 2:
@@ -189,14 +190,16 @@ def cross_entropy() -> None:
 
 def _model(key: str) -> str:
     names = answering.answering_models()
-    return st.selectbox("Model", list(names), format_func=names.get, key=key, filter_mode=None)
+    return st.selectbox("Model", list(names), format_func=names.__getitem__, key=key,
+                        filter_mode=None)  # fmt: skip
 
 
 def _answers(choice: str) -> tuple[np.ndarray, np.ndarray]:
     """Logits float64 (n, 10) of a model for the first test images, and their labels (n,)."""
     test = shared.data().test
-    logits = answering.of_model(choice, "first logits", lambda: answering.model(choice).network.forward(
-        test.images[:ASKED]))  # fmt: skip
+    network = answering.model(choice).network
+    logits = answering.of_model(choice, "first logits",
+                                lambda: network.forward(test.images[:ASKED]))  # fmt: skip
     return logits.astype(np.float64), test.labels[:ASKED]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import streamlit as st
@@ -86,10 +86,10 @@ def _how() -> None:
             "compared in every entry. A difference takes two forward passes, so it is taken at a "
             "random sample of each array: half drawn evenly, half by the gradient's size.\n\n"
             "**Kinks.** Where a ReLU switches or a pooling changes its winner, the loss has a "
-            f"corner and no derivative. $h$ is {power(gradient_checks.STEPS[0])}; if anything switches "
-            f"between $w-h$ and $w+h$, smaller ones are tried, down to "
-            f"{power(gradient_checks.STEPS[-1])}. A value that still sits on a corner is counted and "
-            "left out. (For pixels, from 0 to 255, $h$ is 255 times as large.)"
+            f"corner and no derivative. $h$ is {power(gradient_checks.STEPS[0])}; if anything "
+            "switches between $w-h$ and $w+h$, smaller ones are tried, down to "
+            f"{power(gradient_checks.STEPS[-1])}. A value that still sits on a corner is counted "
+            "and left out. (For pixels, from 0 to 255, $h$ is 255 times as large.)"
         )
         hand, tape, slope = st.tabs(["NumPy (a dense layer)", "Tape", "Differences"])
         hand.code(inspect.getsource(layers.Dense), language="python")
@@ -127,7 +127,7 @@ def _controls(n: int) -> tuple[int, int, bool]:
     first = min(links.examined(n) or 0, n - count)
     session.set_widget("checked_image", first)
     field.number_input(f"First test image (0 to {n - count:,})", 0, n - count, key="checked_image",
-                       on_change=lambda: links.examine(session.widget("checked_image")))  # fmt: skip
+                       on_change=_examine)  # fmt: skip
     training = toggle.toggle(
         "As in training", key=session.seed_widget("checked_training", False),
         help="Batch normalisation takes the mean and variance of these images, and dropout one "
@@ -145,7 +145,9 @@ def _kinds() -> None:
 
     def compute(report: Callable[[float], None]) -> Check:
         rng = np.random.default_rng(0)
-        cases = {name: gradient_checks.kind(name, images, labels, rng) for name in gradient_checks.KINDS}
+        cases = {
+            name: gradient_checks.kind(name, images, labels, rng) for name in gradient_checks.KINDS
+        }
         return Check(cases, 12, report)
 
     st.caption("Small networks with random weights, each with one thing that is checked, on the "
@@ -163,9 +165,16 @@ def _kinds() -> None:
 
 def _worst(rows: list[Row]) -> Row:
     """A whole case as one row: sums of its counts, the largest of its differences."""
-    size, tried, kinks = (sum(row[i] for row in rows) for i in (1, 2, 3))
-    columns = ([row[i] for row in rows if row[i] is not None] for i in (4, 5, 6))
-    return Row("", size, tried, kinks, *(max(column, default=None) for column in columns))
+    return Row(
+        "", sum(row.size for row in rows), sum(row.tried for row in rows),
+        sum(row.kinks for row in rows), max(row.hand_slope for row in rows),
+        _largest(row.hand_tape for row in rows), _largest(row.tape_slope for row in rows),
+    )  # fmt: skip
+
+
+def _largest(differences: Iterable[float | None]) -> float | None:
+    """Of those that were taken."""
+    return max((d for d in differences if d is not None), default=None)
 
 
 # -------------------------------------------------------------------------- what is shown
@@ -247,3 +256,7 @@ def _wait(call: Call) -> None:
     else:
         words = service.message or "The tape is in the queue"
     st.info(f"{words}. The other two ways are below.", icon=":material/hourglass_empty:")
+
+
+def _examine() -> None:
+    links.examine(session.widget("checked_image"))

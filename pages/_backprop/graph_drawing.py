@@ -109,13 +109,17 @@ class _Seen:
             return ""
         return _short(float(self.steps[i].result[index]))
 
+    def parameter(self, place: int, name: str) -> np.ndarray:
+        """A parameter of the layer there."""
+        return self.steps[self.place["forward", place]].own_layer.parameters[name]
+
     def now(self, *keys: tuple[str, int]) -> str:
         return "now" if self.at in [self.place.get(key) for key in keys] else ""
 
 
 def _edges(above: Sequence, below: Sequence, seen: _Seen, place: int) -> str:
     """The weights from one row of nodes to the next, each with its gradient under it."""
-    kernel = seen.steps[seen.place["forward", place]].layer.parameters["kernel"]
+    kernel = seen.parameter(place, "kernel")
     now = seen.now(("forward", place), ("gradient", place), ("update", 6),
                    *([("backward", place)] if place > 1 else []))  # fmt: skip
     drawn = []
@@ -138,7 +142,7 @@ def _neuron(
     """A node: z and what it becomes on the left, ∂L/∂ of each on the right."""
     x, y = at
     last = place == 3
-    bias = seen.steps[seen.place["forward", place]].layer.parameters["bias"][j]
+    bias = seen.parameter(place, "bias")[j]
     after = ("softmax", 4) if last else ("forward", 2)
     d_z = seen.value("delta", 5, j) if last else seen.value("backward", 2, j)
     d_a = "" if last else seen.value("backward", 3, j)

@@ -145,7 +145,7 @@ def _tape(points: Points, settings: Settings) -> np.ndarray | None:
     if st.button("Run it in TensorFlow too", type="primary", icon=":material/play_arrow:",
                  key="line_run", width="stretch"):  # fmt: skip
         mine.fitting = (about, _ask(points, settings))
-    asked, call = mine.fitting or (None, None)
+    asked, call = mine.fitting or (None, "")
     if asked != about:
         st.caption("NumPy has fitted these points already: the chart shows it. TensorFlow runs in "
                    "a process of its own, when you ask for it.")  # fmt: skip

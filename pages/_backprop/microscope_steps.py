@@ -35,7 +35,8 @@ def walk(who: Specimen) -> None:
     at = _position(len(found))
     left, right = st.columns([2, 3], gap="large") if who.toy else (st.container(), st.container())
     with left:
-        drawn = graph_drawing.toy(found, at, who.label) if who.toy else graph_drawing.layers(found, at)
+        draw = graph_drawing.layers
+        drawn = graph_drawing.toy(found, at, who.label) if who.toy else draw(found, at)
         clicked = graph.show(drawn, "graph_toy" if who.toy else "graph_layers")
         st.caption(_legend(who))
     if clicked is not None and clicked != at:
@@ -115,7 +116,7 @@ def _last_word(step: Step, found: list[Step]) -> str:
     backwards = [s for s in found if s.kind in ("gradient", "backward")]
     if step is backwards[-1]:
         return " No layer before it learns, so the way back ends here."
-    if step.kind == "forward" and step.layer.name == "logits":
+    if step.kind == "forward" and step.own_layer.name == "logits":
         return " These last sums are the logits: the largest is the network's answer."
     if step.kind == "delta" and np.abs(step.result).max() < 1e-3:
         return " Here it is nearly 0: a network that is right and sure learns nothing more."
@@ -126,8 +127,10 @@ def _ways_on(who: Specimen) -> None:
     """To other pages with this image."""
     st.divider()
     with st.container(horizontal=True, vertical_alignment="center"):
-        if not who.toy and st.button("Draw over it", icon=navigation.PAGES["draw"][1], key="specimen_draw",
-                                     help="Take this image to the Draw page"):  # fmt: skip
+        if not who.toy and st.button(
+            "Draw over it", icon=navigation.PAGES["draw"][1], key="specimen_draw",
+            help="Take this image to the Draw page",
+        ):  # fmt: skip
             bench().template = who.x.copy()
             navigation.go("draw")
         if who.index is not None:

@@ -98,7 +98,7 @@ def _fresh() -> Made:
 def _toy() -> Specimen:
     """Two numbers and a class, by hand."""
     first, second, third, fourth = st.columns([2, 2, 1, 1], vertical_alignment="bottom")
-    kept = {"persist_state": "session"}
+    kept: dict[str, Any] = {"persist_state": "session"}
     x1 = first.slider("x1", -1.0, 1.0, 0.5, 0.1, key="toy_x1", **kept)
     x2 = second.slider("x2", -1.0, 1.0, -0.4, 0.1, key="toy_x2", **kept)
     label = third.selectbox("Label", [0, 1], key="toy_label", filter_mode=None, **kept)

@@ -92,9 +92,10 @@ def _terms(step: Step, index: tuple[int, ...], trial: Trial) -> None:
     if step.kind != "forward":
         field.show(found.terms, f"field_terms_{step.kind}", OVER[step.kind])
         return
-    chosen = _weight_place(step.layer, found.terms)
-    _choose(found.terms, _inputs(step.layer), OVER["forward"], chosen)
-    _weight(trial, step.layer, chosen, found.terms.shape, index[-1])
+    layer = step.own_layer
+    chosen = _weight_place(layer, found.terms)
+    _choose(found.terms, _inputs(layer), OVER["forward"], chosen)
+    _weight(trial, layer, chosen, found.terms.shape, index[-1])
 
 
 def _weight_place(layer: Layer, terms: np.ndarray) -> tuple[int, ...]:
@@ -114,7 +115,8 @@ def _weight(
     index = (_flat(place, shape), unit) if dense else (*place, unit)
     words = ", ".join(f"{axis.lower()} {i}" for axis, i in zip(_axes(shape), place, strict=True))
     to = f"neuron {unit}" if dense else f"filter {unit}"
-    learning_trial.weight(trial, layer, "kernel", index, f"The weight from {words} to {to} of {layer.name}")
+    says = f"The weight from {words} to {to} of {layer.name}"
+    learning_trial.weight(trial, layer, "kernel", index, says)
 
 
 def _axes(shape: tuple[int, ...]) -> tuple[str, ...]:
@@ -125,7 +127,7 @@ def _axes(shape: tuple[int, ...]) -> tuple[str, ...]:
 
 
 def _gradient(step: Step, trial: Trial) -> None:
-    layer = step.layer
+    layer = step.own_layer
     if isinstance(layer, BatchNormalization):
         _scale(trial, layer)
         return
@@ -144,8 +146,8 @@ def _gradient(step: Step, trial: Trial) -> None:
     own = (_flat(place, values.shape), unit) if dense else (*place, unit)
     st.latex(formulas.spelled(step, own))
     _weight(trial, layer, place, values.shape, unit)
-    if not dense:
-        terms = microscope.sum_of(step, own).terms
+    if not dense and (found := microscope.sum_of(step, own)):
+        terms = found.terms
         st.markdown(f"**{terms.size:,} products**: input × δ, at every place of the map")
         field.show(terms, "field_terms_gradient", OVER["gradient"])
 
@@ -153,7 +155,7 @@ def _gradient(step: Step, trial: Trial) -> None:
 def _scale(trial: Trial, layer: BatchNormalization) -> None:
     """γ and β of a batch normalisation."""
     name = st.segmented_control("Parameter", ["gamma", "beta"], default="gamma", required=True,
-                                format_func={"gamma": "γ", "beta": "β"}.get,
+                                format_func={"gamma": "γ", "beta": "β"}.__getitem__,
                                 key="scale_parameter")  # fmt: skip
     values = layer.gradients[name]
     place = pick(f"{layer.name} scale", values.shape, _strongest(values), ("Unit",))
@@ -163,22 +165,23 @@ def _scale(trial: Trial, layer: BatchNormalization) -> None:
 
 def _update(found: list[Step], trial: Trial) -> None:
     """Any one weight of the network."""
-    learning = {s.layer.name: s for s in found if s.kind == "gradient"}
+    learning = {s.own_layer.name: s for s in found if s.kind == "gradient"}
     chosen = st.selectbox("Layer", list(reversed(learning)), key="update_layer", filter_mode=None)
     step = learning[chosen]
-    if isinstance(step.layer, BatchNormalization):
-        _scale(trial, step.layer)
+    layer = step.own_layer
+    if isinstance(layer, BatchNormalization):
+        _scale(trial, layer)
         return
-    dense = isinstance(step.layer, Dense)
-    kernel = step.layer.parameters["kernel"]
+    dense = isinstance(layer, Dense)
+    kernel = layer.parameters["kernel"]
     (unit,) = pick(f"{chosen} unit", kernel.shape[-1:], _strongest(np.abs(step.result).reshape(
         -1, kernel.shape[-1]).sum(axis=0)), ("Neuron" if dense else "Filter",))  # fmt: skip
-    change = (trial.after(step.layer, "kernel") - kernel)[..., unit]
+    change = (trial.after(layer, "kernel") - kernel)[..., unit]
     change = change.reshape(step.origin) if dense else change
-    place = _weight_place(step.layer, change)
+    place = _weight_place(layer, change)
     st.markdown(f"**How each weight of {'neuron' if dense else 'filter'} {unit} will move**")
-    _choose(change, _inputs(step.layer), "the change of each weight", place)
-    _weight(trial, step.layer, place, change.shape, unit)
+    _choose(change, _inputs(layer), "the change of each weight", place)
+    _weight(trial, layer, place, change.shape, unit)
 
 
 # ------------------------------------------------------------------- one of many

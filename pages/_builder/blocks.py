@@ -72,7 +72,8 @@ def common_form(prefix: str, i: int, layer: Layer | Conv) -> dict[str, Any]:
     left, right = st.columns(2, vertical_alignment="bottom")
     activation = left.selectbox(
         "Activation", list(ACTIVATIONS), format_func=lambda a: ACTIVATIONS[a].label,
-        **control_keys.control(field, f"{prefix}activation.{i}", layer.activation), filter_mode=None,
+        **control_keys.control(field, f"{prefix}activation.{i}", layer.activation),
+        filter_mode=None,
         help="\n\n".join(f"**{c.label}**: {c.says}" for c in ACTIVATIONS.values()),
     )  # fmt: skip
     norm = right.toggle(

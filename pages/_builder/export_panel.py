@@ -137,7 +137,7 @@ def _charts(run: Run) -> None:
     """One chart as it goes into a file. The browser makes its picture: there is none here that
     could."""
     st.markdown("**Charts**")
-    chosen = st.segmented_control("Chart", list(CHARTS), wrap=True, format_func=CHARTS.get,
+    chosen = st.segmented_control("Chart", list(CHARTS), wrap=True, format_func=CHARTS.__getitem__,
                                   key="export_chart", label_visibility="collapsed")  # fmt: skip
     if chosen is None:
         st.caption("Choose a chart to save it as a picture or as a page of its own.")
@@ -147,14 +147,15 @@ def _charts(run: Run) -> None:
         st.info(MISSING[chosen], icon=":material/query_stats:")
         return
     name = f"{catalogue.stem(run)}-{chosen}"
-    kind = st.segmented_control("The camera saves", list(CAMERA), format_func=CAMERA.get,
+    kind = st.segmented_control("The camera saves", list(CAMERA), format_func=CAMERA.__getitem__,
                                 default="svg", required=True, key="export_camera")  # fmt: skip
     st.plotly_chart(found[chosen].figure, key=f"export_{chosen}_{kind}", theme=None,
                     alt=found[chosen].reading, config=chart_sheets.config(name, kind))  # fmt: skip
     with st.container(horizontal=True):
         st.caption(f"The camera in its corner saves it as {CAMERA[kind]}.")
-        _button("Page", partial(chart_sheets.html, found[chosen], name), f"{name}.html", "text/html",
-                "export_page", "The chart with its hover, for any browser, without a network.",
+        page = partial(chart_sheets.html, found[chosen], name)
+        _button("Page", page, f"{name}.html", "text/html", "export_page",
+                "The chart with its hover, for any browser, without a network.",
                 )  # fmt: skip
         _button("Numbers", found[chosen].csv, f"{name}.csv", "text/csv", "export_numbers",
                 "The numbers of this chart")  # fmt: skip

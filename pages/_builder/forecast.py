@@ -41,13 +41,14 @@ def _beforehand(spec: RunSpec, waited: bool) -> None:
     expected = told(spec)
     if waited and (expected or shared.service().state == "failed"):
         st.rerun()  # the page's own run gives up the ticking
-    if expected is None:
+    calibration = shared.service().calibration
+    if expected is None or calibration is None:
         st.caption("Time and memory: measuring this machine…", help=ABOUT)
         return
     after = f", after {compiling(expected)}," if expected.compile_seconds else ""
     st.caption(f"Takes **about {duration(expected.seconds)}**{after} and "
                f"{memory(expected.peak_bytes)} of memory.", help=ABOUT)  # fmt: skip
-    for sentence in warnings(expected, shared.service().calibration.memory_limit):
+    for sentence in warnings(expected, calibration.memory_limit):
         st.warning(sentence, icon=":material/hourglass_top:")
 
 

@@ -50,9 +50,8 @@ def _mission(lesson: Lesson, spec: RunSpec) -> None:
                    icon=":material/trophy:")  # fmt: skip
     st.markdown(f"**Mission**: {lesson.words}")
     last = next(iter(_ended()), None)
-    same = last is not None and last.spec == spec
-    goals = lesson.checked(spec, last.test_accuracy if same else None,
-                           last.seconds if same else None)  # fmt: skip
+    told = last if last and last.spec == spec else None
+    goals = lesson.checked(spec, told and told.test_accuracy, told and told.seconds)
     st.markdown("  \n".join(f"{MARKS[goal.met]} {_sentence(goal)}" for goal in goals))
 
 
@@ -69,7 +68,7 @@ def _ended() -> list[Run]:
 def _fulfilled(lesson: Lesson) -> Run | None:
     """The best run of this visitor that meets the whole mission."""
     met = [r for r in _ended() if lesson.met(r.spec, r.test_accuracy, r.seconds)]
-    return max(met, key=lambda run: run.test_accuracy, default=None)
+    return max(met, key=lambda run: run.test_accuracy or 0.0, default=None)
 
 
 def _held(lesson: Lesson) -> str:
@@ -94,9 +93,9 @@ def maker(spec: RunSpec) -> None:
         st.caption("Whoever opens the link finds the design of this page, with some of its "
                    "controls locked or hidden, and a mission that is checked when it is met. It "
                    "guides; it does not guard.")  # fmt: skip
-        lock = st.multiselect("Lock", list(NAMES), format_func=NAMES.get, key="lesson_lock",
+        lock = st.multiselect("Lock", list(NAMES), format_func=NAMES.__getitem__, key="lesson_lock",
                               placeholder="Nothing is locked")  # fmt: skip
-        hide = st.multiselect("Hide", list(NAMES), format_func=NAMES.get, key="lesson_hide",
+        hide = st.multiselect("Hide", list(NAMES), format_func=NAMES.__getitem__, key="lesson_hide",
                               placeholder="Nothing is hidden")  # fmt: skip
         goals = st.multiselect("Mission", list(GOALS), key="lesson_goals",
                                format_func=lambda goal: GOALS[goal].label,

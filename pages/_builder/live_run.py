@@ -20,10 +20,9 @@ SLOW_SECONDS = 0.3  # between two batches in slow motion: slow enough to follow 
 def train(spec: RunSpec) -> None:
     """Queue the design; the page turns to the new run."""
     data, told = shared.data(), forecast.told(spec)
-    asked = (told,) if told else ()
     try:
         visitor = visitors.visitor()
-        links.show_run(shared.service().submit(spec, visitor, data.name, data.source, *asked))
+        links.show_run(shared.service().submit(spec, visitor, data.name, data.source, told))
     except ValueError as error:  # a SpecError is one too
         st.error(str(error), icon=":material/block:")
     state.mine().paused = False
@@ -48,7 +47,7 @@ def buttons(spec: RunSpec, run: Run | None) -> None:
                   disabled=blocked or active, on_click=train, args=(spec,))  # fmt: skip
         st.button("Stop", icon=":material/stop:", key="stop", disabled=not active,
                   on_click=stop, args=(run,))  # fmt: skip
-        if active and run.status == "running":
+        if run and active and run.status == "running":
             steering(run)
         else:
             st.caption(f"{spec.parameters:,} parameters · {shared.data().name}")
@@ -87,7 +86,7 @@ def steering(run: Run) -> None:
 def live(run_id: str) -> None:
     """The run as it is now; a fragment that draws itself anew while the run goes on."""
     shared.service().watched(run_id)
-    run = shared.runs().get(run_id)
+    run = shared.runs().known(run_id)
     history = events.timeline(shared.runs().history(run_id))
     with st.container(border=True, key="live"):
         headline(run, history)
@@ -96,7 +95,8 @@ def live(run_id: str) -> None:
             log = bool(session.widget("log_loss"))
             left, right = st.columns(2)
             left.echarts_chart(plotting.live_curve(history, "loss", log), key="loss", height=300)
-            right.echarts_chart(plotting.live_curve(history, "accuracy"), key="accuracy", height=300)
+            accuracy = plotting.live_curve(history, "accuracy")
+            right.echarts_chart(accuracy, key="accuracy", height=300)
             st.caption("Dots: a few steps each, with their smoothed line. Rings: whole epochs.")
         forecast.afterwards(history)
     if (seen := f"{run.id} {run.status} {run.test_accuracy}") != state.mine().seen:
@@ -120,15 +120,15 @@ def headline(run: Run, history: list[events.Event]) -> None:
         ahead = shared.service().ahead(run.id)
         behind = "starting" if not ahead else f"{ahead} run{'s' * (ahead > 1)} before yours"
         st.progress(0.0, f"**In the queue**: {behind}")
-    elif run.status == "running" and paused_at(history):
+    elif run.status == "running" and started and paused_at(history):
         step = chunks[-1].step if chunks else started.step
         share = step / (started.steps_per_epoch * started.epochs)
         st.progress(share, f"**Paused** after {step:,} batches")
-    elif run.status == "running" and not chunks:
+    elif run.status == "running" and not (started and chunks):
         warming = shared.service().state == "starting"
         st.progress(0.0, "**Starting the training process**: about 10 seconds after a server start"
                     if warming else "**Compiling the network**: a second or two")  # fmt: skip
-    elif run.status == "running":
+    elif run.status == "running" and started:
         total = started.steps_per_epoch * started.epochs
         last = chunks[-1]
         left = last.seconds / last.step * (total - last.step)

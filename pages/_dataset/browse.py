@@ -63,7 +63,7 @@ def _grid(found: Found, place: int) -> None:
     session.set_widget("page", place // PER_PAGE + 1)
     page = number.number_input(
         f"Page of {pages:,} ({n:,} images)", 1, pages, key="page",
-        on_change=lambda: _pick(found.indices[(session.widget("page") - 1) * PER_PAGE]),
+        on_change=lambda: _pick(int(found.indices[(session.widget("page") - 1) * PER_PAGE])),
     )  # fmt: skip
     surprise.button(
         "Surprise me", icon=":material/casino:", width="stretch", key="surprise",

@@ -6,9 +6,8 @@ import numpy as np
 import streamlit as st
 
 from mnist_core.charts import map_charts
-from mnist_core.charts.plotting import Chart
 from mnist_core.data.dataset import Mnist
-from mnist_core.statistics import projections
+from mnist_core.statistics import csv_of, projections
 from mnist_core.statistics.projections import Pca
 from pages._components import digit_grid, pictures, scatter
 from pages._dataset import browse, computed, filters, state
@@ -69,10 +68,10 @@ def _still(data: Mnist, method: str, found: dict) -> tuple[dict, float, float]:
     if plane.shape[1] < 2:  # a single component
         plane = np.column_stack([plane, np.zeros(len(plane), np.float32)])
     shown = scatter.still(plane, images, labels, chosen, SPLIT, map_charts.PALETTE)
-    shown["csv"] = Chart(None, "", {
+    shown["csv"] = csv_of({
         "split": [SPLIT] * len(chosen), "index": chosen, "label": labels, "x": plane[:, 0],
         "y": plane[:, 1],
-    }).csv()  # fmt: skip
+    })  # fmt: skip
     return (shown, projections.agreement(plane, labels),
             projections.agreement(projections.flat(images), labels))  # fmt: skip
 

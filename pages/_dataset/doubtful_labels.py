@@ -6,9 +6,8 @@ import numpy as np
 import streamlit as st
 
 from mnist_core.charts import map_charts
-from mnist_core.charts.plotting import Chart
 from mnist_core.data.dataset import Mnist
-from mnist_core.statistics import label_errors
+from mnist_core.statistics import csv_of, label_errors
 from mnist_core.statistics.label_errors import Ranking
 from pages._components import digit_grid
 from pages._dataset import computed, state
@@ -89,7 +88,7 @@ def _tiles(data: Mnist, ranking: Ranking, rows: np.ndarray, places: list) -> Non
         marks.append(doubt if said is None else SIGNS.get(said, f"= {said}"))
     picked = places.index(mine.suspect)
     clicked = digit_grid.show(images, ranking.label[rows], range(len(rows)), picked,
-                                  "suspects_grid", marks)  # fmt: skip
+                              "suspects_grid", marks=marks)  # fmt: skip
     if clicked is not None and places[clicked] != mine.suspect:
         mine.suspect = places[clicked]
         session.redraw()
@@ -99,7 +98,7 @@ def _tiles(data: Mnist, ranking: Ranking, rows: np.ndarray, places: list) -> Non
 def _one(data: Mnist, ranking: Ranking, row: int, places: list) -> None:
     """One suspect large, with the buttons to judge it."""
     mine = state.mine()
-    split, index = mine.suspect
+    split, index = mine.suspect or places[0]
     image, label = getattr(data, split).images[index], int(ranking.label[row])
     predicted, margin = int(ranking.predicted[row]), float(ranking.margin[row])
     st.markdown(f"**`{split}_labels[{index}]` is {label}.** The model says {predicted}, "
@@ -145,12 +144,12 @@ def _verdicts(data: Mnist, ranking: Ranking) -> None:
     first = len(data.train.labels)
     row_of = np.argsort(ranking.index)
     rows = row_of[[index + first * (split == "test") for split, index in mine]]
-    text = Chart(None, "", {
+    text = csv_of({
         "split": [split for split, _ in mine], "index": [index for _, index in mine],
         "label": ranking.label[rows], "predicted": ranking.predicted[rows],
         "margin": ranking.margin[rows].round(4),
         "verdict": [v if v in SIGNS else "wrong" for v in said],
         "digit": [v if v not in SIGNS else "" for v in said],
-    }).csv()  # fmt: skip
+    })  # fmt: skip
     st.download_button("Download your verdicts (CSV)", text, "verdicts.csv", "text/csv",
                        key="verdicts", icon=":material/download:", on_click="ignore")  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -14,7 +15,7 @@ from pages._shell import answering, waiting
 SPLITS = {"train": "training", "test": "test"}
 DIGITS = [str(d) for d in range(10)]
 WHOLE = (0, 100)
-KEPT = {"bind": "query-params", "persist_state": "session"}
+KEPT: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +34,8 @@ class Found:
     @property
     def name(self) -> str:
         """A short name of exactly these images, for caches."""
-        return f"{self.split} {hashlib.blake2b(np.sort(self.indices), digest_size=12).hexdigest()}"
+        digest = hashlib.blake2b(np.sort(self.indices).data, digest_size=12)
+        return f"{self.split} {digest.hexdigest()}"
 
 
 def split_control() -> str:
@@ -93,7 +95,7 @@ def _model() -> None:
     """Whose answers count: in the URL by its id, which another visitor's list may not have."""
     models, chosen = answering.asked_models(), image_columns.chosen_model()
     choice = st.selectbox("Model", list(models), list(models).index(chosen), key="asked",
-                          format_func=models.get, filter_mode=None)  # fmt: skip
+                          format_func=models.__getitem__, filter_mode=None)  # fmt: skip
     answering.ask(choice)
 
 
@@ -110,8 +112,9 @@ def _order() -> tuple[str, bool]:
 
 def _known(split: str, *names: str) -> bool:
     """Whether the numbers of these columns are there; if not, a bar says how far they are."""
-    jobs = [column.job for column in map(image_columns.COLUMNS.get, names) if column.job]
-    return all(waiting.ready(job(split), f"Asking about all {SPLITS[split]} images") for job in jobs)
+    jobs = [job for name in names if (job := image_columns.COLUMNS[name].job)]
+    words = f"Asking about all {SPLITS[split]} images"
+    return all(waiting.ready(job(split), words) for job in jobs)
 
 
 def _values(name: str, split: str) -> np.ndarray:

@@ -20,7 +20,7 @@ class Column:
 
     title: str
     values: Callable[[str], np.ndarray]
-    job: Callable[[str], waiting.Job] | None = None
+    job: Callable[[str], waiting.Awaited] | None = None
 
 
 def labels(split: str) -> np.ndarray:

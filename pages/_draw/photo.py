@@ -96,6 +96,8 @@ def image() -> np.ndarray | None:
 def cut() -> np.ndarray:
     """The chosen digit's part of the photo, for the steps."""
     mine = state.mine()
+    if mine.photo is None:
+        raise ValueError("There is no photo to cut a digit from.")
     top, left, bottom, right = mine.found[mine.found_at].box
     room = int(MARGIN * max(bottom - top, right - left)) + 2
     return mine.photo[max(0, top - room) : bottom + room, max(0, left - room) : right + room]

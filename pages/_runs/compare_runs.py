@@ -23,11 +23,12 @@ def compare_runs() -> None:
         return
     histories = [shared.runs().history(run.id) for run in runs.values()]
     left, right = st.columns(2)
-    metric = left.selectbox("Show", list(comparison.METRICS), key="compared_metric", filter_mode=None,
-                            format_func=lambda m: comparison.METRICS[m][0],
+    metric = left.selectbox("Show", list(comparison.METRICS), key="compared_metric",
+                            filter_mode=None, format_func=lambda m: comparison.METRICS[m][0],
                             persist_state="session")  # fmt: skip
     axis = right.selectbox("Along", list(comparison.AXES), key="compared_axis", filter_mode=None,
-                           format_func=comparison.AXES.get, persist_state="session")  # fmt: skip
+                           format_func=comparison.AXES.__getitem__,
+                           persist_state="session")  # fmt: skip
     curves(runs, histories, metric, axis)
     st.subheader("How they ended", anchor=False)
     table(runs, histories)

@@ -25,7 +25,7 @@ def section() -> None:
     )  # fmt: skip
     clicked = st.button("Import this model", type="primary", icon=":material/upload:",
                         key="import", disabled=given is None)  # fmt: skip
-    if clicked and (run := _take(given.name, given.getvalue())):
+    if clicked and given and (run := _take(given.name, given.getvalue())):
         design.load(run.spec)
         bench().run = run.id
         navigation.go("builder")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
 
 from mnist_core.analysis import comparison, race
@@ -108,7 +109,7 @@ def _live(group_id: str, metric: str) -> None:
     sweeps = shared.sweeps()
     if sweeps.race_over(group_id):
         st.rerun()
-    members = _members(shared.runs().group(group_id))
+    members = _members(shared.runs().known_group(group_id))
     histories = [shared.runs().history(run.id) for run in members.values()]
     found = comparison.curves(members, histories, metric, "epochs")
     for (name, run), history in zip(members.items(), histories, strict=True):
@@ -118,7 +119,7 @@ def _live(group_id: str, metric: str) -> None:
     st.echarts_chart(run_charts.live_overlay(found, metric, epochs), key="race_live", height=380)
 
 
-def _line(name: str, run: Run, epochs: object) -> None:
+def _line(name: str, run: Run, epochs: np.ndarray) -> None:
     """Where one racer is."""
     done = float(epochs[-1]) if len(epochs) else 0.0
     share = min(1.0, done / run.spec.epochs)

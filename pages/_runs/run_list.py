@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
@@ -63,7 +63,7 @@ def _found(records: list[Run]) -> list[Run]:
     return sorted(found, key=key, reverse=falling)
 
 
-def _controls() -> tuple[str, list[str], str, bool]:
+def _controls() -> tuple[str, Sequence[str], str, bool]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         words = st.text_input("Find", key="find_run", placeholder="name, note, design, data",
                               width=240, persist_state="session")  # fmt: skip

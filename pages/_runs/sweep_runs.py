@@ -118,9 +118,11 @@ def _headline(group: Group, trials: list[Trial]) -> None:
 
 def _results(plan: Plan, trials: list[Trial], running: bool) -> None:
     best = sweep.best(trials)
+    if best is None:
+        return
     record = shared.runs().get(best.run)
     first, second, third = st.columns(3)
-    first.metric("Best validation accuracy", f"{best.score:.2%}")
+    first.metric("Best validation accuracy", f"{best.score or 0:.2%}")
     second.metric("Its test accuracy", f"{record.test_accuracy:.2%}" if record else "–")
     third.metric("Trials", sum(trial.score is not None for trial in trials))
     words = [f"{SETTINGS[k].label.split(',')[0]}: **{SETTINGS[k].write(v)}**"
@@ -155,10 +157,10 @@ def _importance(plan: Plan, trials: list[Trial]) -> None:
 
 
 def _table(plan: Plan, trials: list[Trial]) -> None:
-    ranked = sorted((t for t in trials if t.score is not None), key=lambda t: -t.score)
+    ranked = sorted(sweep.scored(trials), key=lambda pair: -pair[1])
     rows = [
-        {"Validation": t.score, **{_label(k): SETTINGS[k].write(v) for k, v in t.values.items()}}
-        for t in ranked
+        {"Validation": score, **{_label(k): SETTINGS[k].write(v) for k, v in t.values.items()}}
+        for t, score in ranked
     ]
     st.dataframe(rows, hide_index=True, height=min(38 + 35 * len(rows), 300), alt="All trials",
                  column_config={"Validation": st.column_config.NumberColumn(format="percent")},
@@ -172,11 +174,11 @@ def _label(name: str) -> str:
 def _afterwards(group: Group) -> None:
     """Take the best design on; go on; compare the best ones; delete all."""
     trials = under_way.trials(shared.runs(), group)
-    scored = sorted((t for t in trials if t.score is not None), key=lambda t: -t.score)
+    scored = [t for t, _ in sorted(sweep.scored(trials), key=lambda pair: -pair[1])]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if scored and st.button("Take the best design", type="primary", key="take_best",
                                 icon=navigation.PAGES["builder"][1]):  # fmt: skip
-            best = shared.runs().get(scored[0].run)
+            best = shared.runs().known(scored[0].run)
             design.load(best.spec)
             bench().run = best.id
             navigation.go("builder")

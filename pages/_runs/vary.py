@@ -31,15 +31,13 @@ def base(kind: str) -> RunSpec:
     for run in run_list.mine(MOST_RUNS):
         designs[run.id], names[run.id] = run.spec, f"Run {run.name}"
     left, middle, right = st.columns([3, 1, 1], vertical_alignment="bottom")
-    choice = left.selectbox("Start from", list(designs), format_func=names.get, filter_mode=None,
-                            key=f"{kind}_base")  # fmt: skip
+    choice = left.selectbox("Start from", list(designs), format_func=names.__getitem__,
+                            filter_mode=None, key=f"{kind}_base")  # fmt: skip
     spec = designs[choice]
-    epochs = middle.number_input(
-        "Epochs", *map(int, LIMITS["epochs"]), min(spec.epochs, 2) if kind == "sweep" else
-        spec.epochs, key=f"{kind}_epochs.{choice}",
-    )  # fmt: skip
-    seed = right.number_input("Seed", *map(int, LIMITS["seed"]), spec.seed,
-                              key=f"{kind}_seed.{choice}")  # fmt: skip
+    (fewest, most), (first, last) = (map(int, LIMITS[name]) for name in ("epochs", "seed"))
+    usual = min(spec.epochs, 2) if kind == "sweep" else spec.epochs
+    epochs = middle.number_input("Epochs", fewest, most, usual, key=f"{kind}_epochs.{choice}")
+    seed = right.number_input("Seed", first, last, spec.seed, key=f"{kind}_seed.{choice}")
     st.caption(f"{recipes.network(spec)} · {spec.optimizer}, learning rate "
                f"{spec.learning_rate:g}, batches of {spec.batch_size}")  # fmt: skip
     return replace(spec, epochs=epochs, seed=seed)

@@ -15,7 +15,7 @@ from mnist_core.analysis import teaching
 from mnist_core.data import dataset
 from mnist_core.jobs.service import Service
 from mnist_core.network.network import Network
-from mnist_core.runs import models
+from mnist_core.runs import StoreError, models
 from pages._shell import shared, visitors
 from pages._shell.state import bench
 from pages._shell.waiting import Job
@@ -42,7 +42,9 @@ def model(choice: str) -> models.Model:
 @st.cache_resource(show_spinner=False, max_entries=20)
 def _run_model(run: str, ended: float | None) -> models.Model:
     """`ended` tells a run that was trained further from what it was before."""
-    record, checkpoint = shared.runs().get(run), shared.runs().checkpoint(run)
+    record, checkpoint = shared.runs().known(run), shared.runs().checkpoint(run)
+    if checkpoint is None:
+        raise StoreError("This run has no weights: it may have expired.")
     about = {"test_accuracy": record.test_accuracy}
     network = Network.from_weights(record.spec, checkpoint.answer)
     return models.Model(record.spec, network, about)
@@ -50,7 +52,8 @@ def _run_model(run: str, ended: float | None) -> models.Model:
 
 @st.cache_resource(show_spinner=False, max_entries=20)
 def _taught_model(visitor: str, stamp: int) -> models.Model:
-    return teaching.Lessons(storage.home(), visitor).model()
+    # There was a copy when `stamp` was taken; if it has been deleted since, the default answers.
+    return teaching.Lessons(storage.home(), visitor).model() or models.default()
 
 
 def lessons() -> teaching.Lessons:
@@ -59,7 +62,7 @@ def lessons() -> teaching.Lessons:
 
 
 def _ended(choice: str) -> float | None:
-    return shared.runs().get(choice).ended if choice != "default" else None
+    return shared.runs().known(choice).ended if choice != "default" else None
 
 
 def _state_of(choice: str) -> str:
@@ -106,7 +109,7 @@ def _by_worker(worker: Service, choice: str, shown: dataset.Mnist) -> np.ndarray
         asked = worker.evaluation(choice, shown.name)
     kept = worker.runs.evaluation(choice, "" if record else shown.name)
     same = kept is not None and np.array_equal(kept.labels, shown.test.labels)
-    return kept.probabilities if same else None
+    return kept.probabilities if kept and same else None
 
 
 def of_model(choice: str, what: str, compute: Callable[[], Any]) -> Any:
@@ -126,7 +129,7 @@ def film(choice: str) -> list[Frame]:
 
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _film(run: str, ended: float | None) -> list[Frame]:
-    spec = shared.runs().get(run).spec
+    spec = shared.runs().known(run).spec
     return [Frame(taken.step, Network.from_weights(spec, taken.weights))
             for taken in shared.runs().snapshots(run)]  # fmt: skip
 
@@ -165,8 +168,9 @@ def asked_models() -> dict[str, str]:
     mine = bench()
     mine.asked = mine.asked or st.query_params.get("model", "default")
     run = shared.runs().get(mine.asked)
-    there = run and not run.active and shared.runs().has_weights(run.id)
-    return ({run.id: run.name} if there else {}) | answering_models()
+    if run and not run.active and shared.runs().has_weights(run.id):
+        return {run.id: run.name} | answering_models()
+    return answering_models()
 
 
 def ask(choice: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from mnist_core.charts.plotting import Chart
 
 
-def show(chart: Chart, key: str, **how: object) -> None:
+def show(chart: Chart, key: str, **how: Any) -> None:
     """Draw a chart where the page stands; `key` also names the file, `how` is for Streamlit."""
     st.plotly_chart(chart.figure, key=key, alt=chart.reading, config={"displayModeBar": False},
                     **how)  # fmt: skip

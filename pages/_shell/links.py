@@ -88,10 +88,11 @@ def choose(name: str, options: list[str], label: str) -> str:
     given = st.query_params.get(name, chosen.get(name))
     keep_choice(name, given if given in options else options[0])
     session.set_widget(key, chosen[name])
-    return st.segmented_control(
+    st.segmented_control(
         label, options, required=True, wrap=True, key=key, label_visibility="collapsed",
         on_change=lambda: keep_choice(name, session.widget(key)),
     )  # fmt: skip
+    return chosen[name]
 
 
 def keep_choice(name: str, option: str) -> None:

@@ -12,7 +12,7 @@ import streamlit as st
 
 from mnist_core.analysis import evaluation
 from mnist_core.data.dataset import Split
-from mnist_core.runs import models
+from mnist_core.runs import Run, models
 from pages._components import digit_grid
 from pages._shell import answering, links, markup, navigation, session, shared, waiting
 from pages._shell.state import bench
@@ -97,7 +97,7 @@ def choose_model() -> tuple[str, str]:
     if mine.model != "default" and not asked:
         st.query_params["run"] = mine.model
     session.set_widget("examined_model", mine.model)
-    choice = st.selectbox("Model", list(options), format_func=options.get, filter_mode=None,
+    choice = st.selectbox("Model", list(options), format_func=options.__getitem__, filter_mode=None,
                           key="examined_model", on_change=_take_model)  # fmt: skip
     if len(options) == 1:
         st.caption("Networks that you train on the Build & train page can be chosen here too.")
@@ -112,7 +112,7 @@ def _take_model() -> None:
         st.query_params["run"] = choice
 
 
-def _cannot(record: object) -> None:
+def _cannot(record: Run | None) -> None:
     """Why the run of the link is not among the models."""
     if record is None:
         st.warning("The run of this link is not there: it may have been deleted. Choose a model in "
@@ -143,7 +143,7 @@ def gallery(who: Subject, found: np.ndarray, key: str) -> None:
                                      key=f"{key}_page")  # fmt: skip
         shown = found[(number - 1) * PER_PAGE : number * PER_PAGE]
         picked = links.examined(len(who.test.labels))
-        if picked not in found:
+        if picked is None or picked not in found:
             picked = int(shown[0])
             links.examine(picked)
         clicked = _grid(who, shown, picked, key)

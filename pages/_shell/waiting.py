@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import streamlit as st
 
 PATIENCE = 0.7  # seconds that a page waits before it shows a bar instead
+
+
+class Awaited(Protocol):
+    """What a page can wait for: how far it is, 0 to 1, and whether it has ended."""
+
+    @property
+    def share(self) -> float: ...
+    def done(self, seconds: float = 0.0) -> bool: ...
 
 
 class Job:
@@ -43,7 +51,7 @@ class Job:
         return self._result
 
 
-def ready(job: Job, words: str) -> bool:
+def ready(job: Awaited, words: str) -> bool:
     """True if the job is done. If not soon, a bar says how far it is, and the page is drawn anew
     when it has ended."""
     if job.done(PATIENCE):
@@ -52,7 +60,7 @@ def ready(job: Job, words: str) -> bool:
     return False
 
 
-def _bar(job: Job, words: str) -> None:
+def _bar(job: Awaited, words: str) -> None:
     if job.done():
         st.rerun()
     st.progress(job.share, words)

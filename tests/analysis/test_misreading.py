@@ -91,7 +91,8 @@ def test_the_nearest_are_the_nearest(tiny):
 def test_percentiles():
     values = np.array([1.0, 2, 2, 3, np.nan])
     assert [misreading.percentile(values, v) for v in (0, 2, 9)] == [0, 50, 100]
-    assert np.isnan(misreading.percentile(values[4:], 1.0)) and np.isnan(misreading.percentile(values, np.nan))
+    assert np.isnan(misreading.percentile(values[4:], 1.0))
+    assert np.isnan(misreading.percentile(values, np.nan))
 
 
 # --- what tips the balance -----------------------------------------------------------------------
@@ -132,7 +133,8 @@ def test_verdicts_are_what_the_model_says_without_that_ink(nine):
     found = misreading.balance(network, nine, 9, 4)
     assert set(found.verdicts) <= set(misreading.REGIONS)
     for name, verdict in found.verdicts.items():
-        without = np.where(found.regions == misreading.REGIONS.index(name), 0, nine).astype(np.uint8)
+        region = misreading.REGIONS.index(name)
+        without = np.where(found.regions == region, 0, nine).astype(np.uint8)
         assert verdict == network.predict(without[None])[0].argmax()
 
 

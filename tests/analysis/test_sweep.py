@@ -116,8 +116,8 @@ def test_importance_of_a_search_names_what_matters_and_grows_its_forest_elsewher
             "found = sweep.weighed(t.SEARCH, t.tried(t.SEARCH, t.hill, 20))\n"
             "print(list(found), found['learning_rate'] > 0.8, 'sklearn' in sys.modules)")
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=sweep.ROOT / "tests" / "analysis",
-        env={"PYTHONPATH": str(sweep.ROOT)},
+        [sys.executable, "-c", code], capture_output=True, text=True,
+        cwd=sweep.ROOT / "tests" / "analysis", env={"PYTHONPATH": str(sweep.ROOT)},
     )  # fmt: skip
     assert done.stdout.strip() == "['learning_rate', 'optimizer'] True False", done.stderr
 

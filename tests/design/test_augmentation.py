@@ -91,7 +91,8 @@ def test_zoom_and_shear_are_those_of_scipy(digits, share):
 
 
 def test_a_larger_zoom_makes_more_ink(digits):
-    small, large = (augmentation.distort(digits, noise(40, zoom=z), Augment(zoom=0.3)) for z in (-1, 1))
+    distort, zoom = augmentation.distort, Augment(zoom=0.3)
+    small, large = (distort(digits, noise(40, zoom=z), zoom) for z in (-1, 1))
     assert (small.sum((1, 2)) < digits.sum((1, 2))).all()
     assert (digits.sum((1, 2)) < large.sum((1, 2))).all()
 
@@ -149,7 +150,8 @@ def test_values_stay_within_0_and_255_and_differ_per_image(setting):
 
 @named("setting", [Augment(), *ONE_EACH, SOME])
 def test_an_empty_batch_stays_empty(setting):
-    empty = augmentation.distorted(np.zeros((0, 28, 28), np.uint8), setting, np.random.default_rng(0))
+    none = np.zeros((0, 28, 28), np.uint8)
+    empty = augmentation.distorted(none, setting, np.random.default_rng(0))
     assert empty.shape == (0, 28, 28) and empty.dtype == np.uint8
 
 

@@ -267,7 +267,8 @@ def test_the_script_distorts_as_the_engine_does_and_only_in_training(tiny, monke
     assert [type(x) for x in others] == [type(x) for x in engine.build(spec).layers]
     images = tiny.test.images[:50]
     np.testing.assert_array_equal(distort(images, training=False), images)
-    noise = np.random.default_rng(0).uniform(-1, 1, (50, augmentation.draws(SOME))).astype("float32")
+    rng = np.random.default_rng(0)
+    noise = rng.uniform(-1, 1, (50, augmentation.draws(SOME))).astype("float32")
     monkeypatch.setattr(keras.random, "uniform", lambda *_, **__: noise)
     expected = np.round(augmentation.distort(images.astype("float32"), noise, SOME))
     found = distort(images, training=True).numpy()

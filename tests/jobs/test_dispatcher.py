@@ -118,7 +118,7 @@ def started(tmp_path, tiny):
     def started(scheduler=None, **how):
         runs = Runs(tmp_path / "runs")
         services.append(Service(runs, tiny.source, scheduler).start())
-        wait(lambda: made and services[-1]._cluster is made[-1])
+        wait(lambda: made and services[-1]._dispatcher._cluster is made[-1])
         return services[-1]
 
     yield started

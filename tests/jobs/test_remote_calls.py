@@ -1,7 +1,5 @@
 """Small jobs for a worker: the queue, the service around it, and the worker's side of the table."""
 
-# ruff: noqa: F811 (the fixtures of test_dispatcher are used by their names)
-
 from types import SimpleNamespace
 
 import pytest
@@ -10,7 +8,7 @@ from mnist_core.jobs import remote_calls
 from mnist_core.jobs.remote_calls import Calls
 from mnist_core.training.events import ClusterLost, WorkerDied
 from tests.jobs import test_dispatcher
-from tests.jobs.test_dispatcher import made, pretended, started, wait  # noqa: F401
+from tests.jobs.test_dispatcher import made, pretended, started, wait  # noqa: F401  fixtures
 
 NAME = next(iter(remote_calls.CALLS))
 
@@ -43,7 +41,7 @@ def test_only_so_many_wait_and_none_for_ever():
 
 
 @pytest.fixture
-def service(started, monkeypatch):
+def service(started, monkeypatch):  # noqa: F811
     """A service whose pretended cluster takes calls as it takes evaluations."""
 
     def call(self, name, arguments, ended):
@@ -101,6 +99,7 @@ def test_a_call_survives_the_loss_of_its_cluster(service):
 
 
 def test_a_service_that_failed_takes_no_call(service):
-    service._dispatcher.state, service._dispatcher.message = "failed", "Training is not available: no."
+    held = service._dispatcher
+    held.state, held.message = "failed", "Training is not available: no."
     with pytest.raises(ValueError, match="not available"):
         service.call(NAME)

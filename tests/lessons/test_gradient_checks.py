@@ -75,7 +75,8 @@ def test_a_slope_leaves_everything_as_it_was(few):
 
 
 def test_the_report_rises_to_one(few):
-    case, shares = gradient_checks.kind("Softmax, cross-entropy", *few, np.random.default_rng(0)), []
+    rng, shares = np.random.default_rng(0), []
+    case = gradient_checks.kind("Softmax, cross-entropy", *few, rng)
     case.slopes(case.sample(4, np.random.default_rng(0)), shares.append)
     assert shares == sorted(shares) and shares[-1] == 1
 

@@ -10,7 +10,7 @@ from PIL import Image
 from mnist_core.design import augmentation
 from mnist_core.design.spec import AUGMENTATIONS, LIMITS, Augment, RunSpec
 from pages._builder import augmentation_form
-from tests.pages.test_pages import desk, fresh, query, runs, text, use, visit  # noqa: F401  (fixtures)
+from tests.pages.visiting import query, text
 
 
 def pictures(app):
@@ -21,7 +21,7 @@ def pictures(app):
     return np.array(images), [int(label) for _, label, _ in found]
 
 
-def test_each_distortion_has_a_slider_over_all_that_is_allowed(visit):  # noqa: F811
+def test_each_distortion_has_a_slider_over_all_that_is_allowed(visit):
     app = visit("builder")
     for name, words in AUGMENTATIONS.items():
         slider = app.slider(key=f"design.{name}")
@@ -30,7 +30,7 @@ def test_each_distortion_has_a_slider_over_all_that_is_allowed(visit):  # noqa: 
     assert "Move a slider" in text(app) and not len(pictures(app)[0])
 
 
-def test_the_sliders_are_in_the_link_and_the_link_in_the_sliders(visit):  # noqa: F811
+def test_the_sliders_are_in_the_link_and_the_link_in_the_sliders(visit):
     app = visit("builder")
     app.slider(key="design.rotation").set_value(10.0)
     app.slider(key="design.zoom").set_value(0.15).run()
@@ -42,12 +42,12 @@ def test_the_sliders_are_in_the_link_and_the_link_in_the_sliders(visit):  # noqa
     assert RunSpec.from_query(query(visit("builder", **odd.to_query()))) == odd
 
 
-def test_unwise_values_bring_their_advice(visit):  # noqa: F811
+def test_unwise_values_bring_their_advice(visit):
     app = visit("builder", aug="rotation40")
     assert "brings 6 and 9" in text(app)
 
 
-def test_the_preview_is_what_the_formula_makes_of_real_digits(visit, tiny):  # noqa: F811
+def test_the_preview_is_what_the_formula_makes_of_real_digits(visit, tiny):
     setting = Augment(2, 10, 0.1, 10, 1.4, 0.5)
     app = visit("builder", **RunSpec(augment=setting).to_query())
     images, labels = pictures(app)
@@ -60,7 +60,7 @@ def test_the_preview_is_what_the_formula_makes_of_real_digits(visit, tiny):  # n
     np.testing.assert_array_equal(images[n:], expected)
 
 
-def test_draw_again_draws_others_and_a_slider_keeps_the_draw(visit):  # noqa: F811
+def test_draw_again_draws_others_and_a_slider_keeps_the_draw(visit):
     app = visit("builder", aug="shift3")
     first, _ = pictures(app)
     app.slider(key="design.pen").set_value(0.5).run()
@@ -74,6 +74,6 @@ def test_draw_again_draws_others_and_a_slider_keeps_the_draw(visit):  # noqa: F8
     assert all(np.any(a != b) for a, b in zip(other[n:], first[n:], strict=True))
 
 
-def test_a_label_without_images_is_left_out(visit, monkeypatch):  # noqa: F811
+def test_a_label_without_images_is_left_out(visit, monkeypatch):
     monkeypatch.setattr(augmentation_form, "LABELS", (6, 12, 9))
     assert pictures(visit("builder", aug="shift3"))[1][:3] == [6, 9, 6]

@@ -1,6 +1,5 @@
 """The microscope of the Backprop page through AppTest: whole passes, choices, training."""
 
-# ruff: noqa: F811  (fixtures are imported, then taken as arguments)
 import re
 
 import numpy as np
@@ -13,7 +12,7 @@ from mnist_core.lessons.microscope import steps
 from mnist_core.network import optimizers
 from pages._backprop.state import BackpropState
 from pages._components import field
-from tests.pages.test_pages import desk, fresh, query, runs, text, use, visit  # noqa: F401
+from tests.pages.visiting import query, remembered, text
 
 DENSE = RunSpec(layers=(Layer(8, "relu", True, 0.2),))
 MAPS = RunSpec(layers=(), convolutions=(Conv(4, 3, "tanh", pool=3),))
@@ -35,7 +34,7 @@ def press(app, key):
 def of_design(visit, spec, **query):
     """The page on a fresh network of this design."""
     app = visit("backprop")
-    app.session_state["states"]["Workbench"].spec = spec
+    remembered(app).spec = spec
     for name, value in ({"network": "Fresh"} | query).items():
         app.query_params[name] = value
     app.run()
@@ -145,7 +144,7 @@ def test_a_link_to_an_image_wins_over_what_was_looked_at(visit, tiny):
 def test_the_visitors_drawing_comes_from_the_draw_page(visit, tiny):
     app = visit("backprop", **{"from": "Your drawing"})
     assert "not drawn anything" in text(app)
-    app.session_state["states"]["Workbench"].read = tiny.test.images[3]
+    remembered(app).read = tiny.test.images[3]
     app.run()
     assert not app.exception and shown(app)[1] == 1
     assert f"Read as {tiny.test.labels[3]}" in text(app) and "image" not in query(app)
@@ -158,14 +157,14 @@ def test_an_image_is_sent_from_the_dataset_page(visit, tiny):
     app.run()
     press(app, "send_one_backprop")
     assert app.title[0].value == "Backpropagation, by hand"
-    split, index = app.session_state["states"]["Workbench"].sent[0]
+    split, index = remembered(app).sent[0]
     assert f"`{split}_images[{index}]` from the dataset" in text(app)
     assert query(app)["from"] == "Basket" and shown(app)[1] == 1
 
 
 def test_one_image_that_was_sent_gives_way_to_the_whole_basket(visit):
     app = visit("backprop", **{"from": "Basket"})
-    mine = app.session_state["states"]["Workbench"]
+    mine = remembered(app)
     mine.basket, mine.sent = [("test", 4), ("train", 5)], [("train", 9)]
     app.run()
     assert "`train_images[9]` from the dataset" in text(app)
@@ -185,7 +184,7 @@ def test_a_mistake_is_a_mistake(visit, mnist, use):
     said = microscope.fresh(DENSE, 0).predict(mnist.test.images[index][None]).argmax()
     assert said != mnist.test.labels[index]
     press(app, "specimen_draw")
-    assert (app.session_state["states"]["Workbench"].template == mnist.test.images[index]).all()
+    assert (remembered(app).template == mnist.test.images[index]).all()
 
 
 @pytest.mark.parametrize("shape", [(5,), (70,), (28, 28), (4, 5, 7), (3, 3, 1)])

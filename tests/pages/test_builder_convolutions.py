@@ -1,6 +1,5 @@
 """Convolution blocks on the builder page, and a convolutional run as the model that answers."""
 
-# ruff: noqa: F811  (fixtures are imported, then taken as arguments)
 import numpy as np
 import pytest
 
@@ -9,19 +8,7 @@ from mnist_core.exports import keras_script
 from mnist_core.network.initial import initial_weights
 from mnist_core.network.network import Network
 from mnist_core.training import events
-from tests.pages.test_pages import (  # noqa: F401
-    answer,
-    desk,
-    draw,
-    fresh,
-    query,
-    runs,
-    seen_by_the_model,
-    surest,
-    text,
-    use,
-    visit,
-)
+from tests.pages.visiting import answer, draw, query, seen_by_the_model, surest, text
 
 TWO = RunSpec((), convolutions=(Conv(8, 5, "tanh", True, 3, 0.25), Conv(12, 3, pool=1)))
 SLIDERS = "filters", "kernel", "pool"

@@ -1,6 +1,5 @@
 """The section Gradients checked through AppTest: three ways, two, and what is said meanwhile."""
 
-# ruff: noqa: F811 (the fixtures of other test files are used by their names)
 
 import ast
 import inspect
@@ -14,8 +13,7 @@ from mnist_core.lessons import gradient_checks
 from mnist_core.network.layers import Dense
 from pages._backprop import gradients_checked
 from pages._shell import waiting
-from tests.pages.test_evaluate_page import trained  # noqa: F401
-from tests.pages.test_pages import desk, fresh, open_page, runs, text, use, visit  # noqa: F401
+from tests.pages.visiting import text
 
 LINK = {"topic": "Gradients checked"}
 SOME = ("Dense, ReLU", "Softmax, cross-entropy")

@@ -1,6 +1,5 @@
 """The concepts of the Backprop page through AppTest: each opens, and its numbers are computed."""
 
-# ruff: noqa: F811 (the fixtures of test_pages are used by their names)
 
 import re
 
@@ -10,7 +9,7 @@ import pytest
 from mnist_core.lessons import concepts
 from mnist_core.network.losses import cross_entropy
 from mnist_core.runs import models
-from tests.pages.test_pages import desk, fresh, runs, text, use, visit  # noqa: F401
+from tests.pages.visiting import text
 
 
 @pytest.fixture

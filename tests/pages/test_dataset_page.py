@@ -1,6 +1,5 @@
 """The dataset page: filters, order, links, basket, slices and statistics of what is found."""
 
-# ruff: noqa: F811  (fixtures are imported, then taken as arguments)
 import csv
 import io
 import re
@@ -17,17 +16,7 @@ from mnist_core.runs import models
 from mnist_core.statistics import shapes
 from pages._dataset import basket, image_columns
 from pages._shell import answering, session, shared, waiting
-from tests.pages.test_pages import (  # noqa: F401
-    answer,
-    desk,
-    fresh,
-    open_page,
-    query,
-    runs,
-    text,
-    use,
-    visit,
-)
+from tests.pages.visiting import answer, open_page, query, remembered, text
 
 
 def shown(app) -> tuple[int, int]:
@@ -139,7 +128,7 @@ def test_doubtful_labels_can_be_found_and_sorted(visit, doubts, split):
 
 def test_a_selection_from_elsewhere_is_shown_until_let_go(visit, tiny):
     app = visit("dataset")
-    app.session_state["states"]["DatasetState"].selection = ("train", (5, 3, 77, 400))
+    remembered(app, "DatasetState").selection = ("train", (5, 3, 77, 400))
     app.run()
     assert count(app) == 4 and sequence(app, 4) == [3, 5, 77, 400]
     app.segmented_control(key="split").set_value("test").run()
@@ -263,17 +252,17 @@ BASKET = [("train", 0), ("train", 1), ("test", 2)]
 
 def test_the_basket_collects_and_lets_go(full_basket):
     app = full_basket
-    assert app.session_state["states"]["Workbench"].basket == BASKET
+    assert remembered(app).basket == BASKET
     assert all(f"{split} {index}<" in text(app) for split, index in BASKET)
     app.button(key="drop").click().run()
-    assert app.session_state["states"]["Workbench"].basket == BASKET[:2] and app.button(key="collect")
+    assert remembered(app).basket == BASKET[:2] and app.button(key="collect")
     app.button(key="empty").click().run()
     assert "Basket" not in text(app)
 
 
 def test_a_full_basket_takes_no_more(visit):
     app = visit("dataset")
-    app.session_state["states"]["Workbench"].basket = [("test", i) for i in range(basket.MOST)]
+    remembered(app).basket = [("test", i) for i in range(basket.MOST)]
     app.run()
     assert app.button(key="collect").disabled
 
@@ -418,7 +407,7 @@ def test_a_measure_can_be_chosen(visit):
 
 def test_a_typical_digit_is_opened_in_the_browser(visit, tiny):
     app = visit("dataset", section="Pixels", split="test", label="4")
-    app.session_state["states"]["DatasetState"].opening = 33
+    remembered(app, "DatasetState").opening = 33
     app.run()
     assert shown(app) == (33, tiny.test.labels[33]) and count(app) == len(tiny.test.labels)
     assert query(app) == {"split": "test", "image": "33"}

@@ -1,4 +1,3 @@
-# ruff: noqa: F811  the fixtures of test_pages
 """The map, the label errors and the own data of the dataset page, through AppTest."""
 
 import csv
@@ -14,7 +13,7 @@ from pages._components import scatter
 from pages._dataset import your_own
 from pages._shell import shared
 from tests.data.test_uploads import npz, packed, pictures
-from tests.pages.test_pages import desk, fresh, open_page, runs, text, use, visit  # noqa: F401
+from tests.pages.visiting import remembered, text
 
 
 class Ready:
@@ -64,7 +63,7 @@ def clicks(monkeypatch):
 
 
 def state(app):
-    return app.session_state["states"]["DatasetState"]
+    return remembered(app, "DatasetState")
 
 
 def test_the_map_shows_a_point_for_each_image(visit, jobs, clicks, tiny):
@@ -180,11 +179,11 @@ def mine(visit, jobs, clicks, mnist, monkeypatch, tmp_path):
 
 def test_own_data_take_the_place_of_mnist(mine):
     app, kept = mine
-    assert app.session_state["states"]["Workbench"].source == kept.source
+    assert remembered(app).source == kept.source
     assert "Your own data: mine.npz: " in text(app) and "Only you see them" in text(app)
     assert "10 images)" not in text(app)
     app.button(key="back_to_mnist").click().run()
-    assert app.session_state["states"]["Workbench"].source != kept.source and "Your own data:" not in text(app)
+    assert remembered(app).source != kept.source and "Your own data:" not in text(app)
 
 
 def test_own_data_are_named_on_every_page_and_used_for_training(mine, runs):
@@ -199,7 +198,7 @@ def test_own_data_are_named_on_every_page_and_used_for_training(mine, runs):
 def test_deleted_data_are_no_longer_shown(mine):
     app, kept = mine
     app.button(key="own_delete_0").click().run()
-    assert not app.exception and app.session_state["states"]["Workbench"].source != kept.source
+    assert not app.exception and remembered(app).source != kept.source
     assert own_data.of("ada") == []
 
 
@@ -208,7 +207,7 @@ def test_expired_data_give_way_to_mnist_with_a_sentence(mine):
     own_data.delete("ada", kept.source)
     app.run()
     assert not app.exception
-    assert "Your own data are no longer here" in text(app) and app.session_state["states"]["Workbench"].source != kept.source
+    assert "Your own data are no longer here" in text(app) and remembered(app).source != kept.source
 
 
 def test_an_upload_is_checked_then_used(visit, jobs, clicks, mnist, monkeypatch, tmp_path):

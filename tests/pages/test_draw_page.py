@@ -1,6 +1,5 @@
 """The draw page beyond the canvas: why, photos, templates and teaching, through AppTest."""
 
-# ruff: noqa: F811  (fixtures are imported, then taken as arguments)
 import io
 import re
 
@@ -13,18 +12,7 @@ from mnist_core.analysis import teaching
 from mnist_core.runs import models
 from pages._shell import answering, visitors
 from tests.imaging.test_photos import page, photo, sure
-from tests.pages.test_pages import (  # noqa: F401
-    answer,
-    desk,
-    draw,
-    drawing,
-    fresh,
-    runs,
-    surest,
-    text,
-    use,
-    visit,
-)
+from tests.pages.visiting import answer, draw, drawing, remembered, surest, text
 
 
 def opened(app, name):
@@ -92,7 +80,7 @@ def test_the_balance_between_any_two_is_put_in_words(visit, tiny):
 
 def test_another_page_may_ask_about_an_image(visit, tiny):
     app = visit("draw")
-    app.session_state["states"]["Workbench"].template = surest(tiny, 7)
+    remembered(app).template = surest(tiny, 7)
     app.run()
     assert answer(app) == 7 and "canvas_0" not in app.session_state
     opened(app, "why")
@@ -137,7 +125,7 @@ def test_a_bad_photo_gets_one_sentence(visit, tiny, content, says):
 
 def lesson(app, image, label):
     """Draw on the present canvas, and say what it was."""
-    app.session_state[f"canvas_{app.session_state['states']['DrawState'].canvas}"] = drawing(image)
+    app.session_state[f"canvas_{remembered(app, 'DrawState').canvas}"] = drawing(image)
     app.run()
     app.button(key=f"was_{label}").click().run()
     assert not app.exception
@@ -152,7 +140,7 @@ def test_lessons_are_collected_and_a_copy_is_taught(visit, tiny, monkeypatch):
     assert answer(app) is None  # the canvas is empty for the next
     assert "5 drawings: 4 to learn from, 1 held out" in text(app)
     app.button(key="teach_copy").click().run()
-    while app.session_state["states"]["DrawState"].teaching:
+    while remembered(app, "DrawState").teaching:
         app.run()
     assert not app.exception
     lessons = teaching.Lessons(storage.home(), "ada")
@@ -169,7 +157,7 @@ def test_lessons_are_collected_and_a_copy_is_taught(visit, tiny, monkeypatch):
 
 
 def draw_on_present(app, image):
-    app.session_state[f"canvas_{app.session_state['states']['DrawState'].canvas}"] = drawing(image)
+    app.session_state[f"canvas_{remembered(app, 'DrawState').canvas}"] = drawing(image)
     app.run()
     assert not app.exception
     return app

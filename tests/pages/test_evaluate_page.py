@@ -1,6 +1,5 @@
 """The Evaluate page through AppTest: each section, of the default model and of a run."""
 
-# ruff: noqa: F811 (the fixtures of test_pages are used by their names)
 
 import re
 
@@ -15,28 +14,12 @@ from mnist_core.network.network import Network
 from mnist_core.runs import models
 from mnist_core.training import events, snapshots
 from pages._shell import visitors
-from tests.pages.test_pages import desk, fresh, open_page, query, runs, text, use, visit  # noqa: F401
+from tests.pages.visiting import open_page, query, remembered, text
 
 SECTIONS = ["Scores", "Confusion", "Mistakes", "Calibration", "Inside", "Damage",
             "Time machine"]  # fmt: skip
 DENSE = RunSpec(layers=(Layer(16, "relu", True, 0.2), Layer(12)))
 MAPS = RunSpec(convolutions=(Conv(4),), layers=(Layer(12),))
-
-
-@pytest.fixture
-def trained(runs, tiny):
-    """A function that keeps an ended run of "ada" with untrained weights; its id."""
-
-    def trained(spec=DENSE, seed=0):
-        weights = initial.initial_weights(spec, np.random.default_rng(seed))
-        weights = {name: value.astype(np.float32) for name, value in weights.items()}
-        run = runs.create(spec, "ada", tiny.name, tiny.source).id
-        runs.begin(run)
-        runs.save_checkpoint(run, events.Checkpoint(10, weights, {}))
-        runs.end(run, "finished", test_accuracy=0.1, test_loss=2.3, seconds=1.0)
-        return run
-
-    return trained
 
 
 @pytest.fixture
@@ -94,7 +77,7 @@ def test_a_run_is_played_again(visit, filmed, tiny):
 def test_the_film_reads_the_visitors_own_drawing(visit, filmed, tiny):
     run, networks = filmed
     app = visit("evaluate", part="Time machine", run=run)
-    app.session_state["states"]["Workbench"].read = tiny.test.images[3]
+    remembered(app).read = tiny.test.images[3]
     app.select_slider(key=f"moment_{run}").set_value(5).run()
     said = networks[5].predict(tiny.test.images[3:4])[0].argmax()
     assert f"your drawing is read as a {said}" in text(app)
@@ -255,7 +238,7 @@ def test_an_image_leads_inside_to_the_damage_lab_and_to_the_canvas(visit, traine
     app.segmented_control(key="choice_part").set_value("Mistakes").run()
     app.button(key="to_draw").click().run()
     assert app.title[0].value == "Draw a digit"
-    assert np.array_equal(app.session_state["states"]["Workbench"].template, tiny.test.images[index])
+    assert np.array_equal(remembered(app).template, tiny.test.images[index])
 
 
 # -------------------------------------------------------------------------- the damage
@@ -267,7 +250,8 @@ def test_damage_changes_the_measured_accuracy(visit, tiny, default):
     assert metric(app, "Accuracy with this damage") == f"{intact / 200:.2%}"
     app.slider(key="damage.angle").set_value(90).run()
     net = models.default().network
-    left = explanation.still_right(net, tiny.test.images, tiny.test.labels, explanation.Damage(angle=90))
+    turned = explanation.Damage(angle=90)
+    left = explanation.still_right(net, tiny.test.images, tiny.test.labels, turned)
     assert left < intact
     assert metric(app, "Accuracy with this damage") == f"{left / 200:.2%}"
     assert f"all 200 test images, each damaged alike: {left} are read right" in text(app)

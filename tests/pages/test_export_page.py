@@ -15,19 +15,7 @@ from mnist_core.runs.artifacts import Evaluation
 from mnist_core.runs.records import IMPORTED
 from mnist_core.training.model_formats import MODEL_FILES
 from pages._builder import export_panel
-from tests.pages.test_pages import (  # noqa: F401
-    BEGUN,
-    SMALL,
-    UNDER_WAY,
-    Desk,
-    fresh,
-    make,
-    query,
-    runs,
-    text,
-    use,
-    visit,
-)
+from tests.pages.visiting import BEGUN, SMALL, UNDER_WAY, Desk, query, text
 
 
 class Worker(Desk):
@@ -54,14 +42,14 @@ class Worker(Desk):
 
 
 @pytest.fixture
-def desk(runs, monkeypatch):  # noqa: F811
+def desk(runs, monkeypatch):
     found = Worker(runs)
     monkeypatch.setattr("pages._shell.shared.service", lambda: found)
     return found
 
 
 @pytest.fixture
-def ended(make, runs):  # noqa: F811
+def ended(make, runs):
     """A finished run's id, with weights and a history."""
     run = make(BEGUN + UNDER_WAY, weights=True)
     runs.end(run, "finished", test_accuracy=0.9, test_loss=0.3, seconds=2.5)
@@ -69,7 +57,7 @@ def ended(make, runs):  # noqa: F811
 
 
 @pytest.fixture
-def export(visit, ended):  # noqa: F811
+def export(visit, ended):
     """The page of the ended run with its Export opened."""
     app = visit("builder", run=ended)
     app.session_state[f"export.{ended}"] = True
@@ -89,7 +77,7 @@ def test_an_ended_run_offers_everything_that_can_be_taken(export, ended):
     assert {f"make_{file}" for file in MODEL_FILES} <= made
 
 
-def test_nothing_is_made_before_the_box_is_opened(visit, ended, desk):  # noqa: F811
+def test_nothing_is_made_before_the_box_is_opened(visit, ended, desk):
     app = visit("builder", run=ended)
     assert not downloads(app) and "make_model.onnx" not in {b.key for b in app.button}
 
@@ -100,7 +88,7 @@ def test_each_file_is_made_when_it_is_clicked(key, ended, desk):
     assert len(made) > 100
 
 
-def test_a_model_file_is_made_by_the_worker_and_then_offered(export, ended, desk, runs):  # noqa: F811
+def test_a_model_file_is_made_by_the_worker_and_then_offered(export, ended, desk, runs):
     export.button(key="make_model.tflite").click().run()
     assert "TensorFlow Lite: waits for the training process" in text(export)
     desk.asked[ended, "model.tflite"] = replace(desk.asked[ended, "model.tflite"], status="running")
@@ -117,7 +105,7 @@ def test_a_conversion_that_fails_says_why_and_can_be_tried_again(export, ended, 
     assert export.run().button(key="make_model.onnx")
 
 
-def test_a_chart_is_drawn_as_it_will_be_saved(export, ended, runs):  # noqa: F811
+def test_a_chart_is_drawn_as_it_will_be_saved(export, ended, runs):
     export.segmented_control(key="export_chart").set_value("loss").run()
     assert "The camera in its corner saves it as SVG" in text(export)
     assert {"export_page", "export_numbers"} <= set(downloads(export))
@@ -143,7 +131,7 @@ def exported(weights=None):
     return weights, models.to_bytes(SMALL, weights, {"test_accuracy": 1.0})
 
 
-def test_an_imported_model_is_a_run_of_its_visitor(visit, desk, runs, tiny):  # noqa: F811
+def test_an_imported_model_is_a_run_of_its_visitor(visit, desk, runs, tiny):
     weights, content = exported()
     app = upload(visit("runs", tab="Import"), "mine.npz", content)
     assert not app.exception and not app.error
@@ -163,7 +151,7 @@ def test_an_imported_model_is_a_run_of_its_visitor(visit, desk, runs, tiny):  # 
     assert app.selectbox[0].value == run.id
 
 
-def test_a_file_that_cannot_be_imported_is_refused_in_a_sentence(visit, runs):  # noqa: F811
+def test_a_file_that_cannot_be_imported_is_refused_in_a_sentence(visit, runs):
     app = visit("runs", tab="Import")
     for content in (b"PK\3\4", b"\x80\4.", exported()[1][:-30]):
         upload(app, "odd.npz", content)

@@ -6,7 +6,7 @@ from mnist_core.design.spec import RunSpec
 from mnist_core.training import estimate, events
 from mnist_core.training.estimate import Calibration
 from pages._builder import forecast
-from tests.pages.test_pages import desk, fresh, open_page, runs, text, use, visit  # noqa: F401
+from tests.pages.visiting import text
 
 SECONDS = 1 / (2 * estimate.MARGIN)  # a step, so that an epoch of two is told to take one second
 FIGURES = Calibration("here", dict.fromkeys(estimate.REFERENCE, 0.0) | {"step": SECONDS}, 0.5, 0.25,
@@ -15,31 +15,31 @@ SPEC = RunSpec((), "sgd", batch_size=256, epochs=3)  # 2 steps an epoch on 512 t
 
 
 @pytest.fixture
-def measured(desk, monkeypatch):  # noqa: F811
+def measured(desk, monkeypatch):
     monkeypatch.setattr(desk, "calibration", FIGURES)
     return FIGURES
 
 
-def test_a_host_that_is_not_measured_yet_gives_no_number(visit):  # noqa: F811
+def test_a_host_that_is_not_measured_yet_gives_no_number(visit):
     page = text(visit("builder", **SPEC.to_query()))
     assert "measuring this machine…" in page
     assert "Takes **about" not in page
 
 
-def test_time_and_memory_stand_beside_train(visit, measured):  # noqa: F811
+def test_time_and_memory_stand_beside_train(visit, measured):
     page = text(visit("builder", **SPEC.to_query()))
     assert "Takes **about 3 s**, after a second to compile, and 0.9 GB of memory." in page
     assert "measuring" not in page
 
 
-def test_the_estimate_follows_the_design(visit, measured):  # noqa: F811
+def test_the_estimate_follows_the_design(visit, measured):
     app = visit("builder", **SPEC.to_query())
     app.slider(key="design.epochs").set_value(90).run()
     assert "about 90 s" in text(app)
     assert not app.warning
 
 
-def test_a_long_run_is_warned_of(visit, measured, monkeypatch):  # noqa: F811
+def test_a_long_run_is_warned_of(visit, measured, monkeypatch):
     monkeypatch.setitem(measured.costs, "step", 50.0)
     app = visit("builder", **(SPEC.to_query() | {"epochs": "100"}))
     (warning,) = app.warning
@@ -54,7 +54,7 @@ def test_a_run_beyond_the_memory_is_warned_of():
     assert not forecast.warnings(expected, 0)
 
 
-def test_a_design_that_cannot_be_trained_is_not_estimated(visit, measured):  # noqa: F811
+def test_a_design_that_cannot_be_trained_is_not_estimated(visit, measured):
     app = visit("builder", **(SPEC.to_query() | {"net": "16-relu-bn"}))
     assert "Takes" in text(app)
     app.select_slider(key="design.batch").set_value(1).run()
@@ -62,7 +62,7 @@ def test_a_design_that_cannot_be_trained_is_not_estimated(visit, measured):  # n
     assert "Takes" not in text(app)
 
 
-def test_what_was_said_is_kept_with_the_run_and_compared(visit, measured, runs):  # noqa: F811
+def test_what_was_said_is_kept_with_the_run_and_compared(visit, measured, runs):
     app = visit("builder", **SPEC.to_query())
     app.button(key="train").click().run()
     (run,) = runs.of("ada")

@@ -1,6 +1,5 @@
 """Teacher's links and recipes on the builder page, through AppTest."""
 
-# ruff: noqa: F811  (fixtures are imported, then taken as arguments)
 from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
 
@@ -11,13 +10,13 @@ from mnist_core.design.lesson_link import CONTROLS, Lesson
 from mnist_core.design.recipes import RECIPES
 from mnist_core.design.spec import Layer, RunSpec
 from pages._builder import design_form, lesson_maker
-from tests.pages.test_pages import desk, fresh, open_page, query, runs, text, use, visit  # noqa: F401
+from tests.pages.visiting import query, remembered, text
 
 SMALL = RunSpec((Layer(16),), "sgd", learning_rate=0.1)
 
 
 def spec_of(app) -> RunSpec:
-    return app.session_state["states"]["Workbench"].spec
+    return remembered(app).spec
 
 
 def widgets(app):

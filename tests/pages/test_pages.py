@@ -6,127 +6,34 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from mnist_core.data import dataset
 from mnist_core.design.spec import OPTIMIZERS, Layer, RunSpec
 from mnist_core.exports import keras_script
-from mnist_core.jobs.requests import Asked
-from mnist_core.jobs.service import Service
-from mnist_core.network.initial import weight_shapes
 from mnist_core.network.network import Network
 from mnist_core.runs import models
-from mnist_core.runs.records import Runs
-from mnist_core.training import events
-from pages._shell import navigation, shared, visitors
-
-ROOT = Path(__file__).resolve().parents[2]
-STEMS = tuple(navigation.PAGES)
-SMALL = RunSpec(layers=(Layer(16),), batch_size=64, epochs=3)
-
-
-class Desk:
-    """Takes runs like the service, but has no worker: what becomes of them, the test decides."""
-
-    state, message = "ready", ""
-    calibration, slots, closed = None, 1, False
-    ahead = Service.ahead
-
-    def __init__(self, runs: Runs) -> None:
-        self.runs, self.stopped, self.told, self.seen = runs, [], [], []
-
-    def submit(self, spec, owner, data, source, predicted=None, part_of="", initial=None):
-        run = self.runs.create(spec, owner, data, source, part_of, initial)
-        if predicted:
-            self.runs.append(run.id, [events.Predicted(**asdict(predicted))])
-        return run
-
-    def watched(self, run):
-        self.seen.append(run)
-
-    def stop(self, run):
-        self.stopped.append(run)
-
-    def tell(self, run, command, value=None):
-        self.told.append((run, command, value))
-
-    def evaluate(self, run, data="", source=""):
-        if self.runs.evaluation(run, data if run == "default" else "") is None:
-            raise ValueError("There is no worker to evaluate anything.")
-        return Asked(run, data, source, "done")
-
-    def go_on(self, run, epochs=0):
-        record = self.runs.get(run)
-        return self.runs.reopen(run, replace(record.spec, epochs=record.spec.epochs + epochs))
-
-
-@pytest.fixture(autouse=True)
-def fresh():
-    yield
-    st.cache_resource.clear()
-    st.cache_data.clear()
-
-
-@pytest.fixture
-def runs(tmp_path, monkeypatch):
-    """The store that the pages read."""
-    store = Runs(tmp_path / "runs")
-    monkeypatch.setattr(shared, "runs", lambda: store)
-    return store
-
-
-@pytest.fixture
-def desk(runs, monkeypatch):
-    desk = Desk(runs)
-    monkeypatch.setattr(shared, "service", lambda: desk)
-    return desk
-
-
-@pytest.fixture
-def use(monkeypatch):
-    """Have the pages show the digits of this file."""
-    return lambda data: monkeypatch.setenv("MNIST_DATA", data.source)
-
-
-@pytest.fixture
-def visit(desk, tiny, use, monkeypatch):
-    """A function that opens a page in a new session of one visitor, "ada", on tiny data."""
-    use(tiny)
-    monkeypatch.setattr(visitors, "visitor", lambda: "ada")
-    monkeypatch.setattr(visitors, "first_tour", lambda: False)  # she has seen it
-    return open_page
-
-
-def open_page(stem: str, **query: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
-    if stem != "home":
-        app.switch_page(f"pages/{stem}.py")
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
-
-
-def text(app: AppTest) -> str:
-    """All that is written on the page, as one string."""
-    kinds = (app.title, app.header, app.subheader, app.markdown, app.caption, app.info,
-             app.warning, app.error, app.success, app.html)  # fmt: skip
-    return "\n".join(str(element.value) for kind in kinds for element in kind)
-
-
-def query(app: AppTest) -> dict[str, str]:
-    """The URL's parameters, each as its one value."""
-    return {k: v[-1] if isinstance(v, list) else v for k, v in dict(app.query_params).items()}
-
+from pages._shell import navigation
+from tests.pages.visiting import (
+    BEGUN,
+    ROOT,
+    SMALL,
+    STEMS,
+    UNDER_WAY,
+    answer,
+    draw,
+    open_page,
+    query,
+    seen_by_the_model,
+    surest,
+    text,
+)
 
 # ------------------------------------------------------------------- every page
 
@@ -147,7 +54,9 @@ def test_no_page_needs_tensorflow(tmp_path, tiny):
     code = f"""
 import sys
 import pytest
-from tests.pages.test_pages import Desk, Runs, STEMS, open_page, shared
+from tests.pages.visiting import Desk, STEMS, open_page
+from mnist_core.runs import Runs
+from pages._shell import shared
 desk = Desk(Runs({str(tmp_path)!r}))
 shared.runs, shared.service = lambda: desk.runs, lambda: desk
 for stem in STEMS:
@@ -357,34 +266,6 @@ def test_an_unknown_run_is_said_to_be_unknown(visit):
 
 # --------------------------------------------------------- a run in each state
 
-BEGUN = [events.Started(8, 3, 512, 128, SMALL.parameters), events.Compiled(0.5)]
-UNDER_WAY = [
-    events.Progress(4, 4, 2.0, 0.3, 0.5, 512.0), events.Progress(8, 4, 1.5, 0.5, 1.0, 512.0),
-    events.EpochEnded(1, 8, 1.75, 0.4, 1.4, 0.55, 1.1),
-    events.Progress(12, 4, 1.25, 0.6, 1.5, 512.0),
-]  # fmt: skip
-
-
-def any_weights(spec: RunSpec) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(0)
-    return {name: rng.normal(0, 0.1, shape).astype(np.float32)
-            for name, shape in weight_shapes(spec).items()}  # fmt: skip
-
-
-@pytest.fixture
-def make(runs, tiny):
-    """A function that puts a run with this history, and perhaps weights, into the store."""
-
-    def make(history, weights=False):
-        run = runs.create(SMALL, "ada", tiny.name, tiny.source).id
-        runs.begin(run)
-        runs.append(run, history)
-        if weights:
-            runs.save_checkpoint(run, events.Checkpoint(12, any_weights(SMALL), {}))
-        return run
-
-    return make
-
 
 def progress(app: AppTest) -> str:
     """The words on the progress bar."""
@@ -499,40 +380,11 @@ def test_a_runs_design_can_be_brought_back(visit, make, runs):
 # ------------------------------------------------------------------------- draw
 
 
-def drawing(image: np.ndarray) -> dict:
-    """What the canvas sends for this image (28, 28), drawn large in white on black."""
-    picture = Image.fromarray(image).resize((336, 336), Image.Resampling.NEAREST).convert("RGBA")
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
-    data = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
-    raw = {"objects": [{"type": "path", "stroke": "#FFFFFF"}]}
-    return {"drawing": {"raw": raw, "data": data}, "backgroundFit": None}
-
-
-def draw(app: AppTest, image: np.ndarray) -> AppTest:
-    app.session_state["canvas_0"] = drawing(image)
-    app.run()
-    assert not app.exception
-    return app
-
-
-def answer(app: AppTest) -> int | None:
-    """The label that the page says, None if it says none."""
-    found = re.search(r'id="answer"[^>]*>(\d)<', text(app))
-    return int(found[1]) if found else None
-
-
 def test_an_empty_canvas_says_draw_something(visit):
     app = visit("draw")
     assert answer(app) is None and any("Draw something" in i.value for i in app.info)
     app = draw(app, np.zeros((28, 28), np.uint8))
     assert answer(app) is None and any("Draw something" in i.value for i in app.info)
-
-
-def surest(data, label: int) -> np.ndarray:
-    """The image of this label of which the default model is surest."""
-    images = data.test.images[data.test.labels == label]
-    return images[models.default().network.predict(images)[:, label].argmax()]
 
 
 @pytest.mark.parametrize("label", range(10))
@@ -569,7 +421,3 @@ def test_a_runs_own_model_answers(visit, make, runs, tiny):
     said = Network.from_weights(SMALL, weights).predict(seen[None])[0]
     assert answer(app) == said.argmax()
 
-
-def seen_by_the_model(app: AppTest) -> np.ndarray:
-    (picture,) = re.findall(r'src="data:image/png;base64,([^"]+)" alt="what the model', text(app))
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(picture))))

@@ -1,13 +1,12 @@
 """The regression of the Backprop page through AppTest, with a worker that the test plays."""
 
-# ruff: noqa: F811 (the fixtures of test_pages are used by their names)
 
 import numpy as np
 import pytest
 
 from mnist_core.jobs.remote_calls import BUSY, Call
 from mnist_core.lessons import regression, source_code
-from tests.pages.test_pages import desk, fresh, runs, text, use, visit  # noqa: F401
+from tests.pages.visiting import text
 
 TWINS = {"fit_line": regression.fit, "fit_line_inside": regression.fit_inside}
 

@@ -1,6 +1,5 @@
 """The Runs page through AppTest: the list, two runs side by side, a race, a sweep."""
 
-# ruff: noqa: F811 (the fixtures of test_pages are used by their names)
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from mnist_core.network.network import Network
 from mnist_core.training import events
 from pages._runs import run_list
 from pages._shell import shared, visitors
-from tests.pages.test_pages import Desk, desk, fresh, open_page, query, runs, text, use, visit  # noqa: F401
+from tests.pages.visiting import open_page, query, remembered, text
 
 DENSE = RunSpec(layers=(Layer(16),), batch_size=64, epochs=2)
 HISTORY = [
@@ -143,7 +142,7 @@ def test_a_run_is_opened_evaluated_and_drawn_for(visit, trained, key, title, tic
     run = trained()
     app = tick(visit("runs"), 0).button(key=key).click().run()
     assert app.title[0].value == title and not app.exception
-    assert run in (app.session_state["states"]["Workbench"].run, app.session_state["states"]["Workbench"].model)
+    assert run in (remembered(app).run, remembered(app).model)
 
 
 # --------------------------------------------------------------------------- side by side
@@ -234,7 +233,7 @@ def test_a_sweep_shows_the_best_and_what_matters(visit, swept):
     assert next(m.value for m in app.metric if m.label == "Best validation accuracy") == "83.00%"
     app.button(key="take_best").click().run()
     assert app.title[0].value == "Build and train"
-    assert app.session_state["states"]["Workbench"].spec.layers[0].units == 32
+    assert remembered(app).spec.layers[0].units == 32
 
 
 def test_the_list_folds_a_sweep_which_can_be_deleted_and_had_back(visit, swept, runs):

@@ -1,6 +1,5 @@
 """Inside and Damage take any image: a test image, the visitor's own digit, one of the basket."""
 
-# ruff: noqa: F811 (the fixtures of test_pages are used by their names)
 
 import numpy as np
 import pytest
@@ -9,7 +8,7 @@ from mnist_core.analysis import explanation
 from mnist_core.analysis.explanation import Damage
 from mnist_core.runs import models
 from pages._evaluate import inside
-from tests.pages.test_pages import desk, fresh, open_page, query, runs, text, use, visit  # noqa: F401
+from tests.pages.visiting import query, remembered, text
 
 
 @pytest.fixture
@@ -35,7 +34,7 @@ def test_without_a_digit_of_ones_own_or_a_basket_the_way_to_one_is_shown(visit, 
 
 def test_damage_is_done_to_the_visitors_own_digit(visit, own):
     app = visit("evaluate", part="Damage")
-    app.session_state["states"]["Workbench"].read = own
+    remembered(app).read = own
     looked_at(app, "My own digit")
     app.slider(key="damage.angle").set_value(120).run()
     network = models.default().network
@@ -48,7 +47,7 @@ def test_damage_is_done_to_the_visitors_own_digit(visit, own):
 @pytest.mark.parametrize("view", inside.VIEWS)
 def test_each_view_of_the_inside_is_about_the_visitors_own_digit(visit, own, view, monkeypatch):
     app = visit("evaluate", part="Inside", view=view)
-    app.session_state["states"]["Workbench"].read = own
+    remembered(app).read = own
     asked = []
     steps = explanation.steps
     monkeypatch.setattr(explanation, "steps", lambda n, i: asked.append(i) or steps(n, i))
@@ -63,11 +62,11 @@ def test_each_view_of_the_inside_is_about_the_visitors_own_digit(visit, own, vie
 
 def test_an_image_of_the_basket_is_looked_at(visit, tiny):
     app = visit("evaluate", part="Inside", of="Basket")
-    app.session_state["states"]["Workbench"].basket = [("train", 11), ("test", 4)]
+    remembered(app).basket = [("train", 11), ("test", 4)]
     app.run()
     assert "`train_images[11]`" in text(app)
     assert app.subheader[0].value.startswith(f"Label {tiny.train.labels[11]}, read")
-    app.session_state["states"]["Workbench"].basket_at = 1
+    remembered(app).basket_at = 1
     app.run()
     assert "`test_images[4]`" in text(app)
 

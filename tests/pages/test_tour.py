@@ -1,11 +1,10 @@
 """The tour, without a browser: its stops, and that it waits to be asked again."""
 
-# ruff: noqa: F811 (the fixtures of test_pages are used by their names)
 
 import pytest
 
 from pages._shell import navigation, tour, visitors
-from tests.pages.test_pages import desk, fresh, runs, text, use, visit  # noqa: F401
+from tests.pages.visiting import remembered, text
 
 
 def test_each_stop_is_a_page_and_none_comes_twice():
@@ -34,7 +33,7 @@ def test_it_leads_from_page_to_page_and_ends(newcomer):
         assert app.button(key="tour_next").label.endswith(navigation.PAGES[stem][0])
         app.button(key="tour_next").click().run()
         # AppTest forgets where a page switched to, and runs the page without the router.
-        app.session_state["states"]["Visit"].page = stem
+        remembered(app, "Visit").page = stem
         app.switch_page(f"pages/{stem}.py").run()
         assert not app.exception
         assert f"{i + 1} of {len(tour.STOPS)}" in text(app) and says in text(app)

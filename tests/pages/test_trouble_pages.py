@@ -4,13 +4,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from mnist_core.runs.records import StoreError
-from tests.pages.test_pages import SMALL, desk, fresh, open_page, runs, text, use, visit  # noqa: F401
+from tests.pages.visiting import SMALL, text
 
 LOCKED = "The run records are locked by another program: wait a moment and try again."
 
 
 @pytest.mark.parametrize("state", ["away", "failed"])
-def test_what_is_amiss_with_training_is_on_the_page(visit, desk, state):  # noqa: F811
+def test_what_is_amiss_with_training_is_on_the_page(visit, desk, state):
     desk.state, desk.message = state, "Something is amiss."
     app = visit("builder")
     shown = app.error if state == "failed" else app.warning
@@ -18,7 +18,7 @@ def test_what_is_amiss_with_training_is_on_the_page(visit, desk, state):  # noqa
     assert app.button(key="train").disabled == (state == "failed")
 
 
-def test_locked_records_are_a_sentence_and_not_the_end(visit, desk, runs, monkeypatch):  # noqa: F811
+def test_locked_records_are_a_sentence_and_not_the_end(visit, desk, runs, monkeypatch):
     run = runs.create(SMALL, "ada", "d", "sample")
 
     def locked(*_):
@@ -48,7 +48,7 @@ def test_a_whole_page_that_finds_the_records_locked_is_a_sentence():
     assert [note.value for note in app.warning] == ["The run records are locked."]
 
 
-def test_the_panel_of_a_run_says_that_it_is_looked_at(visit, desk, runs):  # noqa: F811
+def test_the_panel_of_a_run_says_that_it_is_looked_at(visit, desk, runs):
     run = runs.create(SMALL, "ada", "d", "sample")
     visit("builder", run=run.id)
     assert set(desk.seen) == {run.id}
@@ -57,6 +57,6 @@ def test_the_panel_of_a_run_says_that_it_is_looked_at(visit, desk, runs):  # noq
     assert desk.seen == []
 
 
-def test_a_bad_setting_is_shown_with_the_data(visit, monkeypatch):  # noqa: F811
+def test_a_bad_setting_is_shown_with_the_data(visit, monkeypatch):
     monkeypatch.setenv("MNIST_LAB_DISK_MB", "plenty")
     assert "MNIST_LAB_DISK_MB was passed over: 'plenty'" in text(visit("dataset"))

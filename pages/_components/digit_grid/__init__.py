@@ -17,7 +17,8 @@ _GRID = loading.load(
 
 
 def show(
-    images: np.ndarray, labels: Iterable[object], indices: Sequence[int] | np.ndarray, picked: int | None, key: str,
+    images: np.ndarray, labels: Iterable[object], indices: Sequence[int] | np.ndarray,
+    picked: int | None, key: str,
     order: Sequence[int] | np.ndarray | None = None, marks: Iterable[object] | None = None,
     titles: Sequence[str] | None = None,
 ) -> int | None:  # fmt: skip
@@ -40,7 +41,9 @@ def show(
     # As bytes: a dict makes Streamlit import pandas, half a second before the first digits show.
     packed = json.dumps(shown).encode()
     said = _GRID(data=packed, key=key, on_picked_change=lambda: None, on_left_change=lambda: None)
-    return _beyond(np.asarray(order), *said.left) if said.left and order is not None else said.picked
+    if said.left and order is not None:
+        return _beyond(np.asarray(order), *said.left)
+    return said.picked
 
 
 def _beyond(order: np.ndarray, index: int, step: int) -> int | None:
