@@ -420,7 +420,7 @@ RESUMED = {
     "with convolutions": ({"convolutions": CONVOLUTIONS}, {}),
     "on a schedule": ({"schedule": "cosine"}, {}),
     "with another learning rate": ({"schedule": "warmup"}, {1: 0.01}),
-    "best before the cut": ({"keep": "val_accuracy"}, RUINED),
+    "best before the cut": ({"keep": "val_loss"}, RUINED),
     "patience over the cut": ({"keep": "val_loss", "patience": 3, "epochs": 6}, RUINED),
 }
 
@@ -474,7 +474,7 @@ def test_a_run_taken_up_from_a_file_ends_like_one_in_one_go(changes, rates, tiny
 
 
 def test_training_more_goes_on_from_the_last_weights_not_the_best(tiny, tmp_path):
-    spec = replace(MIXED, epochs=2, keep="val_accuracy")
+    spec = replace(MIXED, epochs=2, keep="val_loss")
     finished = told(spec, tiny, RUINED)[-1]
     assert type(finished) is events.Finished and finished.checkpoint.best.epoch == 1
     saved = through_a_file(finished.checkpoint, tmp_path)

@@ -4,8 +4,11 @@ export const copy = (text, clipboard, old) =>
 
 export default function ({ parentElement }) {
   const button = parentElement.querySelector('button');
-  const say = (words) => { button.textContent = words; };
-  const old = () => {  // the clipboard of a page without https
+  const say = (words) => {
+    button.textContent = words;
+  };
+  const old = () => {
+    // the clipboard of a page without https
     const field = document.createElement('textarea');
     field.value = location.href;
     document.body.append(field);
@@ -15,7 +18,11 @@ export default function ({ parentElement }) {
     return copied ? Promise.resolve() : Promise.reject();
   };
   say('Copy link');
-  button.onclick = () => copy(location.href, navigator.clipboard, old)
-    .then(() => say('Copied'), () => say('Copy it from the address bar'))
-    .then(() => setTimeout(() => say('Copy link'), 2000));
+  button.onclick = () =>
+    copy(location.href, navigator.clipboard, old)
+      .then(
+        () => say('Copied'),
+        () => say('Copy it from the address bar'),
+      )
+      .then(() => setTimeout(() => say('Copy link'), 2000));
 }

@@ -3,8 +3,7 @@ export const stepOf = (key, columns) =>
   ({ ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns })[key] ?? 0;
 
 // Where a step leads among `count` tiles; null if it leads beyond them.
-export const moved = (at, step, count) =>
-  at + step < 0 || at + step >= count ? null : at + step;
+export const moved = (at, step, count) => (at + step < 0 || at + step >= count ? null : at + step);
 
 // Where tile i of the sprite lies, as CSS wants it: in percent of what is left over.
 export const placeOf = (i, columns, rows) => {
@@ -14,8 +13,9 @@ export const placeOf = (i, columns, rows) => {
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const grid = parentElement.querySelector('.grid');
-  const { sprite, columns, rows, labels, titles, indices, marks, picked, roams } =
-    JSON.parse(new TextDecoder().decode(data));
+  const { sprite, columns, rows, labels, titles, indices, marks, picked, roams } = JSON.parse(
+    new TextDecoder().decode(data),
+  );
   const focused = () => grid.contains(grid.getRootNode().activeElement);
   while (grid.children.length > labels.length) grid.lastChild.remove();
   while (grid.children.length < labels.length) {
@@ -34,11 +34,13 @@ export default function ({ data, parentElement, setTriggerValue }) {
     tile.setAttribute('aria-label', tile.title);
     tile.onclick = () => setTriggerValue('picked', indices[i]);
   });
-  const select = (at) => [...grid.children].forEach((tile, i) => {
-    tile.setAttribute('aria-selected', i === at);
-    tile.tabIndex = i === Math.max(at, 0) ? 0 : -1;
-  });
-  let at = indices.indexOf(picked), sending;
+  const select = (at) =>
+    [...grid.children].forEach((tile, i) => {
+      tile.setAttribute('aria-selected', i === at);
+      tile.tabIndex = i === Math.max(at, 0) ? 0 : -1;
+    });
+  let at = indices.indexOf(picked),
+    sending;
   select(at);
   if (focused() && at >= 0) grid.children[at].focus();
   // A key held down moves at once here, and tells the server when it rests.

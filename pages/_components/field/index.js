@@ -1,10 +1,16 @@
-const BLUE = [70, 102, 232], ORANGE = [207, 116, 66];
+const BLUE = [70, 102, 232],
+  ORANGE = [207, 116, 66];
 // An array of numbers from base64.
 export const decode = (text, Kind) =>
   new Kind(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
 // A number in a few characters, with a true minus sign.
-export const show = (v) => (v === 0 ? '0' : Math.abs(v) >= 1e4 || Math.abs(v) < 1e-3
-  ? v.toExponential(1) : v.toPrecision(3)).replaceAll('-', '\u2212');
+export const show = (v) =>
+  (v === 0
+    ? '0'
+    : Math.abs(v) >= 1e4 || Math.abs(v) < 1e-3
+      ? v.toExponential(1)
+      : v.toPrecision(3)
+  ).replaceAll('-', '\u2212');
 // What entry `at` of an array of this shape is called.
 export const name = (at, shape) => {
   if (shape.length === 1) return `${at}`;
@@ -24,19 +30,31 @@ export const cellUnder = (event, box, columns, rows) => {
 export default function ({ data, parentElement, setTriggerValue }) {
   const said = JSON.parse(new TextDecoder().decode(data));
   const { shape, rows, columns, most, ink, picked, label, written, fixed } = said;
-  const values = decode(said.values, Float32Array), cells = decode(said.cells, Int32Array);
+  const values = decode(said.values, Float32Array),
+    cells = decode(said.cells, Int32Array);
   const find = (name) => parentElement.querySelector(name);
-  const few = find('.few'), many = find('.many'), canvas = find('canvas');
+  const few = find('.few'),
+    many = find('.many'),
+    canvas = find('canvas');
   const read = (at) => `${name(at, shape)}: ${show(values[at])}`;
-  const say = (at) => { find('output').textContent = at >= 0 ? read(at) : ''; };
-  const shade = (v) => `rgb(${(v > 0 ? BLUE : ORANGE).join(' ')} / ` +
+  const say = (at) => {
+    find('output').textContent = at >= 0 ? read(at) : '';
+  };
+  const shade = (v) =>
+    `rgb(${(v > 0 ? BLUE : ORANGE).join(' ')} / ` +
     `${Math.round(62 * Math.min(1, Math.abs(v) / most))}%)`;
-  const choose = (at) => { if (at >= 0) { say(at); setTriggerValue('picked', at); } };
+  const choose = (at) => {
+    if (at >= 0) {
+      say(at);
+      setTriggerValue('picked', at);
+    }
+  };
   few.style.display = written ? 'grid' : 'none';
   many.style.display = written ? 'none' : 'block';
   find('output').style.display = written ? 'none' : 'block';
   if (written) {
-    few.style.gridTemplateColumns = fixed ? `repeat(${columns}, minmax(0, 1fr))`
+    few.style.gridTemplateColumns = fixed
+      ? `repeat(${columns}, minmax(0, 1fr))`
       : 'repeat(auto-fill, minmax(58px, 1fr))';
     few.setAttribute('role', 'group');
     few.setAttribute('aria-label', label);
@@ -74,11 +92,12 @@ export default function ({ data, parentElement, setTriggerValue }) {
     image.data.set([...color, ink ? 255 : 255 * share], 4 * i);
   });
   canvas.getContext('2d').putImageData(image, 0, 0);
-  const frame = find('i'), place = cells.indexOf(picked);
+  const frame = find('i'),
+    place = cells.indexOf(picked);
   frame.style.display = place < 0 ? 'none' : 'block';
   if (place >= 0) {
-    frame.style.left = `${100 * (place % columns + 0.5) / columns}%`;
-    frame.style.top = `${100 * (Math.floor(place / columns) + 0.5) / rows}%`;
+    frame.style.left = `${(100 * ((place % columns) + 0.5)) / columns}%`;
+    frame.style.top = `${(100 * (Math.floor(place / columns) + 0.5)) / rows}%`;
     frame.style.width = `calc(${100 / columns}% + 3px)`;
     frame.style.height = `calc(${100 / rows}% + 3px)`;
   }

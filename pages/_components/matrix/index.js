@@ -13,27 +13,32 @@ export const moved = (from, key) => {
 export const shade = (strength) => 4 + 66 * strength;
 
 export default function ({ data, parentElement, setTriggerValue }) {
-  const { texts, strengths, titles, picked, across } =
-    JSON.parse(new TextDecoder().decode(data));
+  const { texts, strengths, titles, picked, across } = JSON.parse(new TextDecoder().decode(data));
   parentElement.querySelector('.across').textContent = across;
   const matrix = parentElement.querySelector('.matrix');
   const head = (text) => Object.assign(document.createElement('b'), { textContent: text });
   if (!matrix.children.length) {
     matrix.append(head(''), ...texts.map((_, i) => head(i)));
-    texts.forEach((row, i) => matrix.append(
-      head(i), ...row.map(() => Object.assign(document.createElement('button'),
-                                              { type: 'button' }))));
+    texts.forEach((row, i) =>
+      matrix.append(
+        head(i),
+        ...row.map(() => Object.assign(document.createElement('button'), { type: 'button' })),
+      ),
+    );
   }
   [...matrix.querySelectorAll('button')].forEach((cell, at) => {
-    const i = Math.floor(at / SIDE), j = at % SIDE;
+    const i = Math.floor(at / SIDE),
+      j = at % SIDE;
     cell.textContent = texts[i][j];
     cell.title = titles[i][j];
     cell.setAttribute('aria-label', titles[i][j]);
     const chosen = i === picked[0] && j === picked[1];
     cell.setAttribute('aria-pressed', chosen);
-    cell.tabIndex = chosen ? 0 : -1;  // one stop of the Tab key; arrows go from cell to cell
-    cell.style.background = i === j ? 'transparent'
-      : `color-mix(in srgb, var(--st-primary-color) ${shade(strengths[i][j])}%, transparent)`;
+    cell.tabIndex = chosen ? 0 : -1; // one stop of the Tab key; arrows go from cell to cell
+    cell.style.background =
+      i === j
+        ? 'transparent'
+        : `color-mix(in srgb, var(--st-primary-color) ${shade(strengths[i][j])}%, transparent)`;
     cell.onclick = () => {
       matrix.querySelector('[aria-pressed=true]')?.setAttribute('aria-pressed', false);
       cell.setAttribute('aria-pressed', true);
