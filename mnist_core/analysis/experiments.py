@@ -15,7 +15,8 @@ from typing import Any
 from mnist_core.design.spec import RunSpec
 from mnist_core.jobs.service import Service
 from mnist_core.runs.groups import Group
-from mnist_core.runs.records import Patient, Run, Runs
+from mnist_core.runs.patience import Patient
+from mnist_core.runs.records import Run, Runs
 from mnist_core.training.events import EpochEnded, timeline
 
 from . import race

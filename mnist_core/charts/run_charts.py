@@ -28,7 +28,7 @@ def style(i: int) -> tuple[str, str]:
 
 
 def overlay(curves: Mapping[str, Curve], metric: str, axis: str) -> Chart:
-    """A metric of several runs along one axis; as `compare.curves` gives them."""
+    """A metric of several runs along one axis; as `comparison.curves` gives them."""
     name, unit = METRICS[metric]
     factor = 100 if unit == "%" else 1
     traces, columns = [], {"run": [], axis: [], metric: []}

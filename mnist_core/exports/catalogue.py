@@ -1,6 +1,6 @@
 """What can be taken from an ended run, as files: one table that the pages and the tests read.
 
-`artifacts.MODEL_FILES` are the others: they need TensorFlow, so a worker makes them.
+`model_formats.MODEL_FILES` are the others: they need TensorFlow, so a worker makes them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A run as a Jupyter notebook: the tutorial's steps with the very code of `export`."""
+"""A run as a Jupyter notebook: the tutorial's steps with the very code of `keras_script`."""
 
 from __future__ import annotations
 

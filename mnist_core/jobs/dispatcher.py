@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from mnist_core.data import dataset
 from mnist_core.runs import expiry
-from mnist_core.runs.records import Patient, Run, Runs
+from mnist_core.runs.patience import Patient
+from mnist_core.runs.records import Run, Runs
 from mnist_core.training import estimate, events, host
 from mnist_core.training.events import ClusterLost, WorkerDied
 

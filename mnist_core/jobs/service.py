@@ -190,7 +190,7 @@ class Service:
         return self._errands.evaluations.look(run, data if run == DEFAULT else "")
 
     def call(self, name: str, **arguments: Any) -> Call:
-        """Have a worker do a small job of `calls.CALLS`, before runs that wait."""
+        """Have a worker do a small job of `remote_calls.CALLS`, before runs that wait."""
         if self.state == "failed":
             raise ValueError(self.message)
         asked = self._errands.calls.ask(name, arguments)

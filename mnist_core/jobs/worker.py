@@ -152,7 +152,8 @@ def call(name: str, arguments: Mapping[str, Any]) -> Done:
 
 
 def convert(query: dict[str, str], weights: Mapping[str, np.ndarray], name: str) -> Done:
-    """Make one of `artifacts.MODEL_FILES` of a design with these weights; `result` is its bytes."""
+    """Make one of `model_formats.MODEL_FILES` of a design with these weights; `result` is its
+    bytes."""
     from mnist_core.training import engine
 
     with _engine:

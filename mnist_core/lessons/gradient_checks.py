@@ -1,6 +1,6 @@
 """Is a gradient right? The backward passes of `network` beside two other ways to the same numbers.
 
-One is TensorFlow's GradientTape, which a worker asks (`tapes.tape`). The other needs no calculus:
+One is TensorFlow's GradientTape, which a worker asks (`jobs.tapes`). The other needs no calculus:
 the central difference (L(w + h) − L(w − h)) / 2h, in float64, one weight at a time. It is off by
 h² L‴ / 6, so h is small; and by the rounding of L divided by h, so it is not too small.
 
@@ -86,7 +86,7 @@ class Case:
         return found | {IMAGE: d_image}
 
     def question(self) -> Question:
-        """What `tapes.tape` is asked for the same gradients."""
+        """What `jobs.tapes.tape` is asked for the same gradients."""
         masks = {x.name: x.mask for x in self.network.layers if isinstance(x, Dropout)}
         return Question(self.spec.to_query(), self.weights, self.images, self.labels,
                         self.training, masks if self.training else {})  # fmt: skip

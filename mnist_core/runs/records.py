@@ -9,13 +9,10 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -27,7 +24,6 @@ from .database import ACTIVE, ENDED, IMPORTED, StoreError
 from .groups import Groups
 from .owner_edits import Shelf
 
-RETRY_SECONDS = 1.0  # between two attempts of one that can wait longer
 
 @dataclass(frozen=True)
 class Run:
@@ -279,36 +275,6 @@ class Runs(Artifacts, Shelf, Groups):
         with self._database() as db:
             rows = db.execute("SELECT body FROM events WHERE run = ? ORDER BY n", (run,)).fetchall()
         return [events.from_wire(json.loads(row["body"])) for row in rows]
-
-
-class Patient(Runs):
-    """The run records for a thread that can wait: a call that finds them locked, or the disk full,
-    says so and is made again until it works, so that nothing is lost. All that is public is that
-    of `runs`, waited for."""
-
-    def __init__(self, runs: Runs, say: Callable[[str], None], closing: threading.Event) -> None:
-        self._runs, self._say, self._closing = runs, say, closing
-
-    def __getattribute__(self, name: str) -> Any:
-        if name.startswith("_"):
-            return super().__getattribute__(name)
-        found = getattr(self._runs, name)
-        return partial(self._insist, found) if callable(found) else found
-
-    def _insist(self, call: Callable, *values: Any, **named: Any) -> Any:
-        waited = False
-        while True:
-            try:
-                done = call(*values, **named)
-            except StoreError as error:
-                self._say(str(error))
-                waited = True
-                if self._closing.wait(RETRY_SECONDS):
-                    raise
-            else:
-                if waited:
-                    self._say("")
-                return done
 
 
 def _record(row: sqlite3.Row) -> Run | None:

@@ -1,6 +1,6 @@
 """One training run: its chunks of steps, its epochs, what it is told, and what it says.
 
-The arithmetic is a Program's, the engine's or that of `numpy_training`; here is only what happens
+The arithmetic is a Program's, the engine's or that of `numpy_engine`; here is only what happens
 around it, in plain Python, so that it can be read without knowing TensorFlow.
 """
 

@@ -2,8 +2,8 @@
 
 The same loop as the engine's runs around it, so it is watched, paused, stopped, measured and taken
 up again in the same way; images, batches and epochs are the same too. Only the arithmetic is that
-of `network` and `descent`, and random numbers are NumPy's: its runs begin with other weights than
-Keras's of the same seed.
+of `network` and `optimizers`, and random numbers are NumPy's: its runs begin with other weights
+than Keras's of the same seed.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from mnist_core.data import dataset
 from mnist_core.design.spec import Layer, RunSpec, SpecError
 from mnist_core.jobs import cluster, dispatcher, worker
 from mnist_core.jobs.service import Service
-from mnist_core.runs import database, models
+from mnist_core.runs import database, models, patience
 from mnist_core.runs import records as records
 from mnist_core.runs.artifacts import DEFAULT, Evaluation
 from mnist_core.runs.records import Runs
@@ -101,7 +101,7 @@ def pretended(monkeypatch):
     monkeypatch.setattr(dispatcher, "FIRST_PAGE_SECONDS", 0.0)
     monkeypatch.setattr(dispatcher, "TICK_SECONDS", 0.02)
     monkeypatch.setattr(dispatcher, "RETRY_SECONDS", 0.02)
-    monkeypatch.setattr(records, "RETRY_SECONDS", 0.02)
+    monkeypatch.setattr(patience, "RETRY_SECONDS", 0.02)
 
 
 def wait(condition, seconds=30.0):
