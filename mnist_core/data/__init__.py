@@ -1,8 +1,8 @@
 """Where digits come from: MNIST, the sample, a stranger's files.
 
 Nothing in a file is believed before it is checked, and what is handed out is read-only, because
-all visitors share it. It never changes an image's label or knows a design. May import `storage` and
-`imaging`.
+all visitors share it. It never changes an image's label or knows a design. May import `storage`
+and `imaging`.
 """
 
 from .dataset import digest, load

@@ -1,8 +1,8 @@
 """Who trains: the gate that pages knock at, its queue, and the processes behind it.
 
-`service` is what a page calls; `dispatcher` is its thread; `cluster` is Dask; `worker` and `tapes`
-are what runs over there. Pages never wait for it and never see a worker. May import everything
-below it.
+`service` is what a page calls; `dispatcher` is its thread; `cluster` is Dask; `worker` and
+`tapes` are what runs over there. Pages never wait for it and never see a worker. May import
+`storage`, `network`, `design`, `data`, `statistics`, `lessons`, `training` and `runs`.
 """
 
 from .remote_calls import Call

@@ -1,7 +1,6 @@
 """What pixels say: levels, shapes, typical members, projections, doubtful labels.
 
-Functions from arrays to arrays, which never draw, keep or cache anything. May import `imaging`
-and `network`.
+Functions from arrays to arrays, which never draw, keep or cache anything. May import `network`.
 """
 
 from .pixels import Levels, intensity, levels

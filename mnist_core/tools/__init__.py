@@ -1,4 +1,4 @@
 """What the command line measures and pictures: the bench, the ablation, the screenshots.
 
-The app never imports it. May import everything below it.
+The app never imports it. May import `design`, `data`, `training`, `runs` and `exports`.
 """

@@ -1,6 +1,7 @@
 """Who may call whom: the rules of the house, held over the imports as they are written."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -153,7 +154,13 @@ def test_an_init_says_what_its_package_is_for_and_hands_out_its_names(layer):
     rest = tree.body[1:]
     text = ast.get_docstring(tree) or ""
     assert len(text.splitlines()) > 2 and "ever" in text, "what it is for, and what it never does"
-    assert "mport" in text, "which packages it may import"
+    said = " ".join(text.split()).rpartition(" May import ")[2]
+    may = set() if text.endswith("Imports no other package.") else set(re.findall(r"`(\w+)`", said))
+    found = [i for path in sources(CORE / layer) for i in imports(path)]
+    own = [i for i in found if i.name.startswith("mnist_core.") and i.package != layer]
+    broken = [i for i in own if i.package not in may]
+    assert not broken, told(broken, f"{layer} says that it may import {sorted(may)}:")
+    assert may == {i.package for i in own}, "it says more than it does"
     for node in rest:
         is_all = isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__"
         handed = isinstance(node, ast.ImportFrom) and node.level == 1
