@@ -17,7 +17,7 @@ from typing import IO
 
 import numpy as np
 
-from mnist_core.storage import absolute, home, replacing
+from mnist_core.storage import absolute, archives, home, replacing
 
 SIDE = 28
 LIMIT = 200 * 2**20  # bytes an array may unpack to: four times MNIST's largest
@@ -186,7 +186,7 @@ def npy(where: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.nda
     Raises DataError with `where` in its sentence, or one of DAMAGED."""
     headers = {(1, 0): np.lib.format.read_array_header_1_0,
                (2, 0): np.lib.format.read_array_header_2_0}  # fmt: skip
-    with archive.open(member) as file:
+    with _opened(where, archive, member) as file:
         version = np.lib.format.read_magic(file)
         if version not in headers:
             raise DataError(f"{where} is not a plain array (.npy version {version}).")
@@ -194,11 +194,18 @@ def npy(where: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.nda
     if dtype.hasobject:
         raise DataError(f"{where} holds pickled Python objects, which are never opened.")
     _weigh(where, max(member.file_size, math.prod(shape) * dtype.itemsize))
-    with archive.open(member) as file:
+    with _opened(where, archive, member) as file:
         array = np.lib.format.read_array(file, allow_pickle=False)
         if file.read(1):
             raise DataError(f"{where} is longer than its header says; get a new copy.")
     return array
+
+
+def _opened(where: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
+    try:
+        return archives.opened(archive, member)
+    except archives.UnusualMember as error:
+        raise DataError(f"{where} {error}.") from error
 
 
 def _idx_file(folder: Path, name: str, like: Path) -> Path:

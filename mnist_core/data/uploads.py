@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from mnist_core.imaging import drawing, pictures
+from mnist_core.storage import archives
 
 from . import formats
 from .formats import DataError, Split
@@ -29,6 +30,7 @@ MOST_PICTURES = 5_000  # in a ZIP: each takes some milliseconds to bring to 28×
 MOST_UNPACKED = 200 * 2**20
 MOST_RATIO = 1000  # unpacked to packed, over a whole ZIP: arrays of zeros stay below
 MOST_PIXELS = 4_000_000  # of one picture
+MOST_PICTURE_BYTES = 20 * 2**20  # its file; 4 million pixels of four channels have 16 MB
 TEST_SHARE = 0.2
 LEAST_IMAGES = 10
 SIDECARS = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")  # what file managers leave
@@ -217,7 +219,12 @@ def _pictures(name: str, archive: zipfile.ZipFile, report: Report) -> list[Split
     parts = [_place(name, member.filename) for member in members]
     images = np.empty((len(members), formats.SIDE, formats.SIDE), np.uint8)
     for i, member in enumerate(members):
-        images[i] = _picture(f"{member.filename} in {name}", archive.read(member))
+        where = f"{member.filename} in {name}"
+        try:
+            content = archives.content(archive, member, MOST_PICTURE_BYTES)
+        except archives.UnusualMember as error:
+            raise DataError(f"{where} {error}.") from error
+        images[i] = _picture(where, content)
         report((i + 1) / len(members))
     labels = np.array([digit for digit, _ in parts], np.uint8)
     test = np.array([is_test for _, is_test in parts])

@@ -22,7 +22,7 @@ import numpy as np
 from mnist_core.design.spec import LIMITS, RunSpec
 from mnist_core.network.initial import weight_shapes
 from mnist_core.network.network import Network
-from mnist_core.storage import npz, replacing
+from mnist_core.storage import archives, npz, replacing
 
 DEFAULT = Path(__file__).with_name("default.npz")
 HEADER = 256  # bytes that a plain array's header may take; NumPy writes 128
@@ -154,14 +154,13 @@ def _weight(archive: zipfile.ZipFile, member: zipfile.ZipInfo, shape: tuple[int,
 
 
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, size: int) -> np.ndarray:
-    """One plain array of at most `size` bytes. Its header is not trusted to allocate anything, and
-    only deflate is taken: Python's other decompressors cannot be told where to stop."""
+    """One plain array of at most `size` bytes. Its header is not trusted to allocate anything."""
     if member.file_size > size + HEADER:
         raise ValueError(f"{member.filename} is larger than its design needs")
-    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError(f"{member.filename} is packed in an unusual way")
-    with archive.open(member) as file:
-        content = io.BytesIO(file.read(size + HEADER + 1))
+    try:
+        content = io.BytesIO(archives.content(archive, member, size + HEADER))
+    except archives.UnusualMember as error:
+        raise ValueError(f"{member.filename} {error}") from error
     if np.lib.format.read_magic(content) != (1, 0):
         raise ValueError(f"{member.filename} is not a plain array")
     shape, by_columns, dtype = np.lib.format.read_array_header_1_0(content)

@@ -94,7 +94,9 @@ class Program(Protocol):
         """Set the weights. Raises KeyError if `values` are of another design."""
 
     def restore(self, saved: events.Checkpoint) -> None:
-        """Go back to a checkpoint of the same design. Raises KeyError if it is of another."""
+        """Go back to a checkpoint of the same design. Raises KeyError if it is of another. One
+        with an empty state is of weights that were given, in a race or a file: all else begins
+        anew."""
 
 
 class Pace:

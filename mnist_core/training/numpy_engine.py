@@ -128,11 +128,14 @@ class Program:
                     group[name] = np.array(values[f"{layer.name}/{name}"], self.network.dtype)
 
     def restore(self, saved: events.Checkpoint) -> None:
-        """Go back to a checkpoint of the same design. Raises KeyError if it is of another."""
+        """Go back to a checkpoint of the same design. Raises KeyError if it is of another. One
+        without a state is of weights that were given: its optimizer begins anew."""
         self.load(saved.weights)
-        state = dict(saved.state)
-        self.rng.bit_generator.state = json.loads(state.pop("generator").tobytes())
         self.optimizer.state = {}
+        state = dict(saved.state)
+        if not state:
+            return
+        self.rng.bit_generator.state = json.loads(state.pop("generator").tobytes())
         for key, value in state.items():
             name, _, what = key.removeprefix("optimizer/").rpartition("/")
             self.optimizer.state.setdefault(name, {})[what] = value.copy()

@@ -3,6 +3,7 @@
 import gzip
 import io
 import struct
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 
 from mnist_core.data import formats, uploads
 from mnist_core.data.formats import DataError
+from tests.storage.test_archives import lying
 
 RNG = np.random.default_rng(0)
 
@@ -294,3 +296,21 @@ def test_what_was_done_to_the_files_is_said_in_a_sentence(some):
     (sentence,) = brought.done
     assert f"{len(brought.test.labels):,} of the {len(y):,} images" in sentence
     assert uploads.read_files([("mine.npz", both)]).done == ()
+
+
+@pytest.mark.parametrize("kind", ["picture", "array"])
+def test_an_archive_that_lies_takes_no_memory(kind, some):
+    """1.2 KB in bz2 that call themselves small once took 3 GB."""
+    x, y = some
+    members = pictures(x, y) if kind == "picture" else {}
+    name = "3/bomb.png" if kind == "picture" else "x.npy"
+    bomb = lying(packed({name: bytes(300 * 2**20)}, zipfile.ZIP_BZIP2), 1000)
+    with zipfile.ZipFile(file := io.BytesIO(bomb), "a", zipfile.ZIP_DEFLATED) as archive:
+        for more, content in (members or {"y.npy": b""}).items():
+            archive.writestr(more, content)
+    tracemalloc.start()
+    with pytest.raises(DataError, match=f"{name}|x in"):
+        read([("lies.zip", file.getvalue())])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 50 * 2**20

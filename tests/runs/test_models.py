@@ -193,7 +193,8 @@ UPLOADS = {
         "too many entries",
     ),
     "an unusual packing": (
-        lambda whole: packed({"about.npy": about()}, zipfile.ZIP_LZMA), "packed in an unusual way"
+        lambda whole: packed({"about.npy": about()}, zipfile.ZIP_LZMA),
+        "packed in a way that is not opened here",
     ),
     "a bomb": (lambda whole: packed({"about.npy": bytes(50_000_000)}), "larger than its design"),
     "too many bytes": (lambda whole: whole + bytes(models.FILE_LIMIT), "larger than any model"),
