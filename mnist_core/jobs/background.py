@@ -127,7 +127,8 @@ class Job:
 
 def job(task: str, source: str, data_fingerprint: str) -> Job:
     """The job for `task` on the data of `dataset.load(source)`, begun if nobody has yet. Returns
-    at once; call it again to see how far it is."""
+    at once; call it again to see how far it is. One that failed is begun anew for whoever has the
+    same digits in another place: the first one's file may be gone."""
     name = f"{data_fingerprint}-{task}-{TASKS[task].version}.npz"
     path = storage.home() / "computed" / name
     with _lock:
@@ -135,6 +136,10 @@ def job(task: str, source: str, data_fingerprint: str) -> Job:
         if known is None or (known.state == "done" and not path.exists()):
             known = _jobs[path] = Job(task, source, path)
             _enter(known)
+        elif known.source != source and known.state in ("waiting", "failed"):
+            failed, known.source = known.state == "failed", source
+            if failed:
+                _enter(known)
         _forget_old()
     return known
 

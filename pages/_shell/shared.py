@@ -106,9 +106,18 @@ def resource(source: str, what: str, _compute: Callable[[], Any]) -> Any:
     return _compute()
 
 
+def job(source: str, what: str, compute: Callable[..., Any]) -> Job:
+    """The one thread that computes this for all visitors. One that failed, once that was told, is
+    begun anew by whoever asks next."""
+    found = _job(source, what, compute)
+    if found.told:
+        _job.clear(source, what, compute)
+        found = _job(source, what, compute)
+    return found
+
+
 @st.cache_resource(show_spinner=False, max_entries=24)
-def job(source: str, what: str, _compute: Callable[..., Any]) -> Job:
-    """The one thread that computes this for all visitors; a failed one is tried again later."""
+def _job(source: str, what: str, _compute: Callable[..., Any]) -> Job:
     return Job(_compute)
 
 

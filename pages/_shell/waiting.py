@@ -26,6 +26,7 @@ class Job:
         self.share = 0.0
         self._result: Any = None
         self._error: Exception | None = None
+        self.told = False  # whether anybody has been told that it failed
         self._thread = threading.Thread(target=self._run, args=(compute,), daemon=True)
         self._thread.start()
 
@@ -47,6 +48,7 @@ class Job:
     def result(self) -> Any:
         """What was computed, once done; raises what the computation raised."""
         if self._error:
+            self.told = True
             raise self._error
         return self._result
 

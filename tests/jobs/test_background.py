@@ -54,6 +54,18 @@ def test_a_failure_is_a_sentence_and_can_be_tried_again(home):
     wait_for(lambda: ended(job), "the second failure", 120)
 
 
+def test_whoever_has_the_same_digits_elsewhere_is_not_bound_to_a_file_that_is_gone(home, tiny):
+    name = background.fingerprint(tiny)
+    job = background.job("pca", str(home / "gone.npz"), name)
+    wait_for(lambda: ended(job), "the failure", 120)
+    assert job.state == "failed"
+    again = background.job("pca", tiny.source, name)  # somebody with a file that is there
+    assert again is job and again.state in ("waiting", "running")
+    wait_for(lambda: ended(again), "the components", 120)
+    assert again.state == "done" and len(again.result()["mean"]) == 784
+    assert background.job("pca", str(home / "gone.npz"), name).state == "done"
+
+
 def test_the_process_ends_with_the_one_that_asked(home, tiny):
     """Its standard input ends when the asking process is killed."""
     command = [sys.executable, "-m", "mnist_core.jobs.background", "tsne", tiny.source,
