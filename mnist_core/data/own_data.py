@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import re
 import secrets
 import shutil
@@ -49,7 +48,7 @@ def is_own(source: str) -> bool:
 
 def of(owner: str) -> list[Kept]:
     """The owner's data sets, the newest first; what has expired is removed on the way."""
-    _sweep()
+    sweep()
     found = [_kept(path) for path in _folder(owner).glob("*/*.npz")]
     return sorted(found, key=lambda kept: -kept.expires)
 
@@ -86,7 +85,24 @@ def delete(owner: str, source: str) -> None:
 def touch(source: str) -> None:
     """It is in use: its day begins again."""
     with contextlib.suppress(OSError):
-        os.utime(source)
+        _mark(Path(source)).touch()
+
+
+def computed_folder(source: str) -> Path | None:
+    """Where what is computed from an own data set is kept, to go with it; None for other data."""
+    return Path(source).parent / "computed" if is_own(source) else None
+
+
+def _mark(path: Path) -> Path:
+    """A file whose time is the last use. Not the data's own, which tells when they change."""
+    return path.with_name("used")
+
+
+def _last_use(path: Path) -> float:
+    """Seconds since 1970. Raises OSError if it is gone."""
+    with contextlib.suppress(FileNotFoundError):
+        return _mark(path).stat().st_mtime
+    return path.stat().st_mtime
 
 
 def _folder(owner: str) -> Path:
@@ -100,15 +116,22 @@ def _safe(name: str) -> str:
 
 
 def _kept(path: Path) -> Kept:
-    return Kept(str(path), path.stem, path.stat().st_mtime + 3600 * KEPT_HOURS)
+    return Kept(str(path), path.stem, _last_use(path) + 3600 * KEPT_HOURS)
 
 
-def _sweep() -> None:
+def sweep(now: float | None = None) -> None:
+    """Remove what has not been used for a day, with all that was computed from it; `now` is in
+    seconds since 1970."""
+    now = time.time() if now is None else now
     for path in folder().glob("*/*/*.npz"):
         with contextlib.suppress(OSError):  # another thread may sweep too
-            if time.time() - path.stat().st_mtime > 3600 * KEPT_HOURS:
+            if now - _last_use(path) > 3600 * KEPT_HOURS:
                 shutil.rmtree(path.parent, ignore_errors=True)
 
 
 def _size() -> int:
-    return sum(path.stat().st_size for path in folder().glob("*/*/*.npz"))
+    size = 0
+    for path in folder().glob("*/*/**/*.npz"):
+        with contextlib.suppress(OSError):  # another visitor may delete it meanwhile
+            size += path.stat().st_size
+    return size

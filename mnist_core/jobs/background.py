@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from mnist_core import storage
-from mnist_core.data import dataset
+from mnist_core.data import dataset, own_data
 from mnist_core.data.dataset import Mnist
 from mnist_core.statistics import label_errors, projections
 
@@ -130,7 +130,7 @@ def job(task: str, source: str, data_fingerprint: str) -> Job:
     at once; call it again to see how far it is. One that failed is begun anew for whoever has the
     same digits in another place: the first one's file may be gone."""
     name = f"{data_fingerprint}-{task}-{TASKS[task].version}.npz"
-    path = storage.home() / "computed" / name
+    path = (own_data.computed_folder(source) or storage.home() / "computed") / name
     with _lock:
         known = _jobs.get(path)
         if known is None or (known.state == "done" and not path.exists()):
@@ -189,6 +189,9 @@ def _work() -> None:
 
 def _run(entered: Job) -> None:
     """Start the process, hear its shares, and look at what it left."""
+    own = own_data.computed_folder(entered.source)
+    if own and not own.parent.exists():
+        raise RuntimeError("these data are no longer here")
     entered.path.parent.mkdir(parents=True, exist_ok=True)
     _clear_away(entered.path.parent)
     command = [sys.executable, "-m", __name__, entered.task, entered.source, str(entered.path)]

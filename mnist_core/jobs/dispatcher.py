@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mnist_core.data import dataset
+from mnist_core.data import dataset, own_data
 from mnist_core.runs import expiry
 from mnist_core.runs.patience import Patient
 from mnist_core.runs.records import Run, Runs
@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # Dask is imported by the service's own thread
 SMALLER = "If this happens again, the machine may be short of memory: make the design smaller"
 FIRST_PAGE_SECONDS = 1.0  # left to the visitor who starts the server, before anything heavy begins
 TICK_SECONDS = 2.0  # between two looks at the cluster
+SWEEP_SECONDS = 600.0  # between two looks for what has expired, when no job ends meanwhile
 RETRY_SECONDS = 1.0  # between two attempts to reach a scheduler that does not answer
 WATCHED_SECONDS = 120.0  # a browser asks for a hidden page once a minute
 MEMORY_LIMIT = 1.5e9  # bytes that a worker may take: each design leaves some of its code behind
@@ -55,7 +56,7 @@ class Dispatcher:
         self._cluster: Cluster | None = None
         self._futures: dict[str, Any] = {}  # trainings under way, by run
         self._told: dict[str, list[tuple]] = {}  # commands that no worker has heard yet, by run
-        self._ticked = 0.0
+        self._ticked = self._swept = 0.0
         self._thread = threading.Thread(target=self._work, name="service", daemon=True)
 
     def start(self) -> None:
@@ -164,6 +165,8 @@ class Dispatcher:
         elif self.message.startswith("The cluster at"):
             self._say("")
         self.errands.calls.give_up()
+        if time.monotonic() - self._swept > SWEEP_SECONDS:
+            self._guarded(self._expire)
         self._dispatch()
 
     def lost(self) -> None:
@@ -354,6 +357,9 @@ class Dispatcher:
         return set(self.seen)
 
     def _expire(self) -> None:
+        self._swept = time.monotonic()
+        own_data.sweep()
+        self.runs.expire_answers(time.time())
         kept = self.records.kept()
         needed = self._watched() | self.errands.looked_at()
         for run in expiry.expired(kept, expiry.rules(), time.time(), needed):

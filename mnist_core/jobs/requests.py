@@ -20,7 +20,7 @@ FAILED_KEPT = 100
 
 @dataclass(frozen=True)
 class Asked:
-    """One evaluation: of a run's id or DEFAULT, on data by its name and source; or, with `file`,
+    """One evaluation: of a run's id or DEFAULT, on data by its digest and source; or, with `file`,
     one of MODEL_FILES of a run. `status` is "queued", "running", "done" or "failed"; `message` is
     a sentence if it failed."""
 

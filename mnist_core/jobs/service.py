@@ -160,8 +160,8 @@ class Service:
         a run; it goes before runs that wait. How far it is, `evaluation` says, and then
         `runs.evaluation(run)` has it.
 
-        DEFAULT stands for the model that comes with the project; for it, `data` and `source` name
-        the data as for `submit`, and `runs.evaluation(DEFAULT, data)` has the answers.
+        DEFAULT stands for the model that comes with the project; for it, `data` is the digest of
+        the data that `source` gives, and `runs.evaluation(DEFAULT, data)` has the answers.
         """
         if run != DEFAULT:
             data, source = "", self._ended(run).source
@@ -186,7 +186,7 @@ class Service:
 
     def evaluation(self, run: str, data: str = "") -> Asked | None:
         """How far an evaluation is: "queued", "running", "done", or "failed" with a message; None
-        if nobody has asked for it. `data` is for DEFAULT alone."""
+        if nobody has asked for it. `data`, a digest, is for DEFAULT alone."""
         return self._errands.evaluations.look(run, data if run == DEFAULT else "")
 
     def call(self, name: str, **arguments: Any) -> Call:

@@ -22,6 +22,7 @@ from mnist_core.training.snapshots import Snapshot
 
 from . import models
 
+ANSWERS_KEPT, ANSWERS_SECONDS = 20, 24 * 3600.0  # of DEFAULT, for each data that it has met
 DEFAULT = "default"  # where a run's id is expected: the model that comes with the project
 
 
@@ -126,7 +127,7 @@ class Artifacts:
         return snapshots.from_bytes(path.read_bytes()) if path.exists() else []
 
     def save_evaluation(self, run: str, evaluation: Evaluation, data: str = "") -> None:
-        """Keep how a run, or DEFAULT on the data of this name, answered the test images. Raises
+        """Keep how a run, or DEFAULT on the data of this digest, answered the test images. Raises
         OSError."""
         content = npz({"probabilities": evaluation.probabilities.astype(np.float32),
                        "labels": evaluation.labels.astype(np.uint8),
@@ -135,8 +136,10 @@ class Artifacts:
 
     def evaluation(self, run: str, data: str = "") -> Evaluation | None:
         """How the run, as it now is, answered the test images; None if nobody has asked yet.
-        DEFAULT is evaluated for each data that it meets: name it by `data`."""
+        DEFAULT is evaluated for each data that it meets: `data` is their digest."""
         try:
+            if run == DEFAULT:
+                os.utime(self._evaluation(run, data))  # in use: it is kept for another day
             with np.load(self._evaluation(run, data), allow_pickle=False) as file:
                 loss, step = file["loss"].item(), file["step"].item()
                 found = Evaluation(file["probabilities"], file["labels"], loss, step)
@@ -149,6 +152,18 @@ class Artifacts:
             return self._artifact(run, "evaluation.npz")
         key = hashlib.sha256(_default_model() + data.encode()).hexdigest()[:16]
         return self.folder / "evaluations" / f"default-{key}.npz"
+
+    def expire_answers(self, now: float) -> None:
+        """Delete DEFAULT's answers that nobody has asked for in a day, and all but the latest few;
+        `now` is in seconds since 1970."""
+        last = {}
+        for path in self._evaluation(DEFAULT, "").parent.glob("default-*.npz"):
+            with contextlib.suppress(OSError):
+                last[path] = path.stat().st_mtime
+        kept = sorted(last, key=lambda path: last[path])[-ANSWERS_KEPT:]
+        for path, when in last.items():
+            if path not in kept or now - when > ANSWERS_SECONDS:
+                path.unlink(missing_ok=True)
 
     def _step(self, run: str) -> int | None:
         if not self.has_weights(run):

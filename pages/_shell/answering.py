@@ -12,7 +12,7 @@ import streamlit as st
 
 from mnist_core import storage
 from mnist_core.analysis import teaching
-from mnist_core.data import dataset
+from mnist_core.data import dataset, own_data
 from mnist_core.jobs.service import Service
 from mnist_core.network.network import Network
 from mnist_core.runs import StoreError, models
@@ -92,13 +92,15 @@ def answers(choice: str, split: str) -> Job:
 
 
 def _by_worker(worker: Service, choice: str, shown: dataset.Mnist) -> np.ndarray | None:
-    """A worker's answers to the test images, kept with the run; None if it has other work, or the
-    run is about other data: then the page computes them itself."""
+    """A worker's answers to the test images, kept with the run; None if it has other work, the run
+    is about other data, or the default model is asked about a visitor's own, of which nothing is
+    kept: then the page computes them itself."""
     record = worker.runs.get(choice) if choice != "default" else None
-    if record and record.source != shown.source:
+    if record.source != shown.source if record else own_data.is_own(shown.source):
         return None
+    which = "" if record else dataset.digest(shown)
     try:
-        asked = worker.evaluate(choice, shown.name, shown.source)
+        asked = worker.evaluate(choice, which, shown.source)
     except ValueError:
         return None
     while asked and asked.status in ("queued", "running"):
@@ -106,8 +108,8 @@ def _by_worker(worker: Service, choice: str, shown: dataset.Mnist) -> np.ndarray
         if worker.state != "ready" or busy:
             return None
         time.sleep(0.05)
-        asked = worker.evaluation(choice, shown.name)
-    kept = worker.runs.evaluation(choice, "" if record else shown.name)
+        asked = worker.evaluation(choice, which)
+    kept = worker.runs.evaluation(choice, which)
     same = kept is not None and np.array_equal(kept.labels, shown.test.labels)
     return kept.probabilities if kept and same else None
 

@@ -72,6 +72,8 @@ def data() -> dataset.Mnist:
         visit().notice = "Your own data are no longer here: they are kept for "
         visit().notice += f"{own_data.KEPT_HOURS} hours after their last use. This is MNIST again."
         found = dataset.load("auto")
+    if own_data.is_own(mine.source):
+        own_data.touch(mine.source)  # its day begins again with every look at it
     if mine.source == "auto":
         mine.source = found.source
         if found.source == "sample":
@@ -83,8 +85,6 @@ def use_data(source: str) -> None:
     """Turn this session to other digits: what was chosen among the old ones is forgotten."""
     bench().source, visit().notice = source, ""
     session.forget_data()
-    if own_data.is_own(source):
-        own_data.touch(source)
 
 
 def computed(task: str) -> background.Job:

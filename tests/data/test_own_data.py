@@ -61,6 +61,28 @@ def test_a_day_after_the_last_use_it_is_gone(given):
         dataset.load(old.source)
 
 
+def test_what_was_computed_from_it_goes_with_it(given):
+    kept, other = own_data.keep("ada", given), own_data.keep("ada", given)
+    for source in (kept.source, other.source):
+        folder = own_data.computed_folder(source)
+        folder.mkdir()
+        (folder / "map.npz").write_bytes(bytes(1000))
+    size = own_data._size()
+    own_data.delete("ada", kept.source)
+    assert not Path(kept.source).parent.exists()
+    assert own_data._size() == size / 2
+    own_data.sweep(time.time() + 3600 * own_data.KEPT_HOURS + 5)
+    assert not list(own_data.folder().glob("*/*/"))
+    assert own_data.computed_folder("sample") is None
+
+
+def test_to_use_it_does_not_change_it(given):
+    kept = own_data.keep("ada", given)
+    loaded = dataset.load(kept.source)
+    own_data.touch(kept.source)
+    assert dataset.load(kept.source) is loaded
+
+
 def test_each_visitor_has_room_for_three(given):
     for _ in range(own_data.MOST_EACH):
         own_data.keep("ada", given)

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mnist_core.data import dataset
+from mnist_core.data import dataset, own_data
 from mnist_core.design.spec import Layer, RunSpec, SpecError
 from mnist_core.jobs import cluster, dispatcher, worker
 from mnist_core.jobs.service import Service
@@ -720,6 +720,15 @@ def test_old_runs_go_when_a_run_ends_but_none_that_is_looked_at(service, submit)
     wait(lambda: service.runs.get(old) is None)
     assert all(service.runs.get(run) for run in (watched, new, last))
     assert not (service.runs.folder / "artifacts" / old).exists()
+
+
+def test_own_data_go_by_the_clock_though_nobody_trains(started, monkeypatch):
+    swept = []
+    monkeypatch.setattr(dispatcher, "SWEEP_SECONDS", 0.0)
+    monkeypatch.setattr(dispatcher, "TICK_SECONDS", 0.01)
+    monkeypatch.setattr(own_data, "sweep", lambda: swept.append(1))
+    started()
+    wait(lambda: len(swept) > 2)
 
 
 def test_old_runs_go_at_the_start(started, tiny):

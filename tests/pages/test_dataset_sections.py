@@ -2,6 +2,9 @@
 
 import csv
 import io
+import os
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -193,6 +196,15 @@ def test_own_data_are_named_on_every_page_and_used_for_training(mine, runs):
     app.button(key="train").click().run()
     (run,) = runs.of("ada")
     assert run.source == kept.source and run.data.startswith("mine.npz: ")
+
+
+def test_every_look_at_own_data_begins_their_day_anew(mine):
+    app, kept = mine
+    late = time.time() - 3600 * (own_data.KEPT_HOURS - 1)
+    os.utime(own_data._mark(Path(kept.source)), (late, late))
+    app.switch_page("pages/home.py").run()
+    own_data.sweep(time.time() + 7200)
+    assert [found.source for found in own_data.of("ada")] == [kept.source]
 
 
 def test_deleted_data_are_no_longer_shown(mine):

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from mnist_core.design.spec import Conv, Layer, RunSpec, SpecError
+from mnist_core.runs.artifacts import ANSWERS_KEPT, ANSWERS_SECONDS, DEFAULT, Evaluation
 from mnist_core.runs.records import ENDED, IMPORTED, Runs, StoreError
 from mnist_core.training import events
 from mnist_core.training.model_formats import MODEL_FILES
@@ -428,6 +429,24 @@ for i in range(10**9):
     if i == 20:
         print("under way", flush=True)
 """
+
+
+def test_the_default_models_answers_are_of_one_data_and_go_after_a_day(runs):
+    def answers(loss):
+        return Evaluation(np.full((3, 10), 0.1, np.float32), np.arange(3, dtype=np.uint8), loss)
+
+    now = time.time()
+    for digest, loss in (("one", 1.0), ("two", 2.0)):
+        runs.save_evaluation(DEFAULT, answers(loss), digest)
+    assert [runs.evaluation(DEFAULT, d).loss for d in ("one", "two")] == [1.0, 2.0]
+    runs.expire_answers(now + ANSWERS_SECONDS - 60)
+    assert runs.evaluation(DEFAULT, "one")
+    runs.expire_answers(now + ANSWERS_SECONDS + 60)
+    assert runs.evaluation(DEFAULT, "one") is None
+    for n in range(ANSWERS_KEPT + 5):
+        runs.save_evaluation(DEFAULT, answers(n), str(n))
+    runs.expire_answers(now)
+    assert len(list((runs.folder / "evaluations").iterdir())) == ANSWERS_KEPT
 
 
 def test_a_killed_writer_leaves_a_readable_record(runs, run):
