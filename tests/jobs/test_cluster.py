@@ -17,7 +17,7 @@ from mnist_core.tools.bench_app import ROOT, free_port
 from mnist_core.training import events
 
 SHORT = RunSpec(layers=(Layer(16),), batch_size=32, epochs=2)
-LONG = RunSpec(layers=(Layer(16),), batch_size=1, epochs=100)
+LONG = RunSpec(layers=(Layer(512),) * 2, batch_size=1, epochs=100)
 PATIENCE = 240.0  # seconds; TensorFlow is imported more than once here
 
 
