@@ -11,7 +11,7 @@ TITLE_MOST = 60  # characters
 NOTE_MOST = 500
 
 
-class Shelf(Database):
+class OwnerEdits(Database):
     """Each method does nothing to runs of somebody else. StoreError as everywhere in the store."""
 
     def entitle(self, run: str, owner: str, title: str, note: str) -> None:

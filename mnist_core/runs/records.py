@@ -22,7 +22,7 @@ from mnist_core.training import events
 from .artifacts import Artifacts
 from .database import ACTIVE, ENDED, IMPORTED, StoreError
 from .groups import Groups
-from .owner_edits import Shelf
+from .owner_edits import OwnerEdits
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Kept:
     discarded: float | None = None
 
 
-class Runs(Artifacts, Shelf, Groups):
+class Runs(Artifacts, OwnerEdits, Groups):
     """All runs under one folder. Safe to use from several threads. Every method that reads or
     writes records raises StoreError while they cannot be used."""
 
