@@ -186,7 +186,7 @@ class Dispatcher:
         for run in self._futures:
             self._guarded(partial(self.runs.end, run, "interrupted",
                                   "The server was closed during this run."))  # fmt: skip
-            self._guarded(partial(self.cluster.tell, run, "stop"))
+            self._guarded(lambda run=run: self.cluster.tell(run, "stop"))
         if self._cluster:
             self._cluster.close()
 
@@ -323,7 +323,7 @@ class Dispatcher:
         self._guarded(self._expire)
         if done and done.memory > MEMORY_LIMIT - HEADROOM:
             self.state = "starting"
-            self._guarded(partial(self.cluster.replace, done.worker))
+            self._guarded(lambda: self.cluster.replace(done.worker))
         self._dispatch()
 
     def _keep(self, run: str, result: Any) -> None:
