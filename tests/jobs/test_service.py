@@ -183,17 +183,20 @@ def test_a_queued_run_begins_as_it_was_told(service, submit, status):
 def test_a_run_is_paused_stepped_and_resumed(service, paused, status):
     run = paused(SMALL)
     before = service.runs.history(run)
+
+    def since(kind):  # an epoch may end on the way, which is an event too
+        return [e for e in service.runs.history(run)[len(before) :] if isinstance(e, kind)]
+
     for n in (1, 2):
         service.tell(run, "step")
         service.tell(run, "step")
-        wait(lambda n=n: len(service.runs.history(run)) == len(before) + 2 * n)
-    stepped = service.runs.history(run)[len(before) :]
-    assert [(type(e), e.steps) for e in stepped] == [(events.Progress, 1)] * 4
+        wait(lambda n=n: len(since(events.Progress)) == 2 * n)
+    stepped = since(events.Progress)
+    assert [e.steps for e in stepped] == [1] * 4
     assert status(run) == "running"
     service.tell(run, "resume")
     wait(lambda: status(run) == "finished")
-    after = service.runs.history(run)
-    assert after[len(before) + 4] == events.Marked(stepped[-1].step, "resumed")
+    assert since(events.Marked)[0] == events.Marked(stepped[-1].step, "resumed")
     assert_in_one_piece(service, run, 10)
 
 
