@@ -9,7 +9,7 @@ import pytest
 
 from mnist_core.storage import UnusualMember, archives
 
-HUGE = 300 * 2**20
+HUGE = 80 * 2**20
 
 
 def packed(content: bytes, how: int) -> bytes:
