@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import streamlit as st
 
@@ -12,6 +14,7 @@ from mnist_core.statistics.label_errors import Ranking
 from pages._components import digit_grid
 from pages._dataset import computed, state
 from pages._shell import chart, markup, session
+from pages._shell.state import Place
 
 PER_PAGE = 60
 RIGHT, UNCLEAR = "right", "unclear"
@@ -40,7 +43,7 @@ def section(data: Mnist) -> None:
     chart.show(map_charts.pairs(ranking), "suspect-pairs")
 
 
-def _where(data: Mnist, row: int) -> tuple[str, int]:
+def _where(data: Mnist, row: int) -> Place:
     """The split and index of a row of both splits together."""
     first = len(data.train.labels)
     return ("train", row) if row < first else ("test", row - first)
@@ -62,12 +65,14 @@ def _judging(data: Mnist, ranking: Ranking) -> None:
                                  on_change=lambda: setattr(mine, "suspect", None))  # fmt: skip
         rows = shown[(number - 1) * PER_PAGE : number * PER_PAGE]
         places = [_where(data, int(ranking.index[row])) for row in rows]
-        if mine.suspect not in places:
-            mine.suspect = next((p for p in places if _verdict(data, p) is None), places[0])
-        _tiles(data, ranking, rows, places)
+        suspect = mine.suspect
+        if suspect is None or suspect not in places:
+            suspect = next((p for p in places if _verdict(data, p) is None), places[0])
+            mine.suspect = suspect
+        at = places.index(suspect)
+        _tiles(data, ranking, rows, places, at)
     with right:
-        row = rows[places.index(mine.suspect)]
-        _one(data, ranking, row, places)
+        _one(data, ranking, rows[at], places, at)
     _verdicts(data, ranking)
 
 
@@ -77,28 +82,28 @@ def _rows(data: Mnist, ranking: Ranking, choice: str) -> np.ndarray:
     return np.flatnonzero({"train": in_train, "test": ~in_train}.get(choice, in_train | True))
 
 
-def _tiles(data: Mnist, ranking: Ranking, rows: np.ndarray, places: list) -> None:
+def _tiles(
+    data: Mnist, ranking: Ranking, rows: np.ndarray, places: list[Place], at: int
+) -> None:
     """The grid: on each tile its label and the prediction, or the verdict."""
-    mine = state.mine()
     images = np.stack([getattr(data, split).images[i] for split, i in places])
     marks = []
     for row, place in zip(rows, places, strict=True):
         said = _verdict(data, place)
         doubt = f"{ranking.label[row]}→{ranking.predicted[row]}"
         marks.append(doubt if said is None else SIGNS.get(said, f"= {said}"))
-    picked = places.index(mine.suspect)
-    clicked = digit_grid.show(images, ranking.label[rows], range(len(rows)), picked,
+    clicked = digit_grid.show(images, ranking.label[rows], range(len(rows)), at,
                               "suspects_grid", marks=marks)  # fmt: skip
-    if clicked is not None and places[clicked] != mine.suspect:
-        mine.suspect = places[clicked]
+    if clicked is not None and clicked != at:
+        state.mine().suspect = places[clicked]
         session.redraw()
     st.caption("On a tile: its label → the prediction, or your verdict.")
 
 
-def _one(data: Mnist, ranking: Ranking, row: int, places: list) -> None:
+def _one(data: Mnist, ranking: Ranking, row: int, places: list[Place], at: int) -> None:
     """One suspect large, with the buttons to judge it."""
     mine = state.mine()
-    split, index = mine.suspect or places[0]
+    split, index = places[at]
     image, label = getattr(data, split).images[index], int(ranking.label[row])
     predicted, margin = int(ranking.predicted[row]), float(ranking.margin[row])
     st.markdown(f"**`{split}_labels[{index}]` is {label}.** The model says {predicted}, "
@@ -107,7 +112,7 @@ def _one(data: Mnist, ranking: Ranking, row: int, places: list) -> None:
 
     def judge(said: str) -> None:
         mine.verdicts[data.source, split, index] = said
-        after = places[places.index((split, index)) + 1 :] + places
+        after = places[at + 1 :] + places
         mine.suspect = next((p for p in after if _verdict(data, p) is None), (split, index))
 
     with st.container(horizontal=True):
@@ -119,14 +124,14 @@ def _one(data: Mnist, ranking: Ranking, row: int, places: list) -> None:
     st.pills("Wrong: it is a …", others, key="judge_wrong", on_change=lambda: _judge_wrong(judge))
 
 
-def _judge_wrong(judge) -> None:
+def _judge_wrong(judge: Callable[[str], None]) -> None:
     digit = session.widget("judge_wrong")
     if digit is not None:
         judge(str(digit))
         session.set_widget("judge_wrong", None)
 
 
-def _verdict(data: Mnist, place: tuple[str, int]) -> str | None:
+def _verdict(data: Mnist, place: Place) -> str | None:
     return state.mine().verdicts.get((data.source, *place))
 
 
