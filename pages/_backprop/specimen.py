@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal, TypedDict
 from zlib import crc32
 
 import numpy as np
@@ -49,7 +49,7 @@ def choose() -> Specimen | None:
         found = _IMAGES[source](answers)
     if source != TEST:
         links.image_to_url(None)
-    if found is None or make is None:
+    if found is None or make is None or answers is None:
         return None
     image, label, index = found
     with right:
@@ -67,7 +67,8 @@ def _arrive() -> None:
 
 # ----------------------------------------------------------------- the networks
 
-Made = tuple[str, Callable[[], Network] | None, Callable[[np.ndarray], np.ndarray] | None]
+Answers = Callable[[np.ndarray], np.ndarray]  # probabilities (n, 10) of images
+Made = tuple[str, Callable[[], Network] | None, Answers | None]
 
 
 def _trained() -> Made:
@@ -95,10 +96,14 @@ def _fresh() -> Made:
             lambda images: microscope.fresh(spec, seed).predict(images))  # fmt: skip
 
 
+class _Kept(TypedDict):
+    persist_state: Literal["session"]
+
+
 def _toy() -> Specimen:
     """Two numbers and a class, by hand."""
     first, second, third, fourth = st.columns([2, 2, 1, 1], vertical_alignment="bottom")
-    kept: dict[str, Any] = {"persist_state": "session"}
+    kept: _Kept = {"persist_state": "session"}
     x1 = first.slider("x1", -1.0, 1.0, 0.5, 0.1, key="toy_x1", **kept)
     x2 = second.slider("x2", -1.0, 1.0, -0.4, 0.1, key="toy_x2", **kept)
     label = third.selectbox("Label", [0, 1], key="toy_label", filter_mode=None, **kept)
@@ -116,7 +121,7 @@ def _toy() -> Specimen:
 Found = tuple[np.ndarray, int | None, int | None]  # image, its label, its place in the test set
 
 
-def _test_image(answers: Any) -> Found:
+def _test_image(answers: Answers | None) -> Found:
     test = shared.data().test
     n = len(test.labels)
     index = links.examined(n) or 0
@@ -132,7 +137,7 @@ def _test_image(answers: Any) -> Found:
         "A mistake", icon=":material/error_outline:", key="specimen_mistake", width="stretch",
         disabled=answers is None, help="A test image that this network misreads",
     )  # fmt: skip
-    if pressed:
+    if pressed and answers is not None:
         with st.spinner("Looking for a mistake"):
             _mistake(answers)
         st.rerun()
@@ -143,7 +148,7 @@ def _any_image(n: int) -> None:
     links.examine(int(np.random.default_rng().integers(n)))
 
 
-def _mistake(answers: Callable[[np.ndarray], np.ndarray]) -> None:
+def _mistake(answers: Answers) -> None:
     test = shared.data().test
     order = np.random.default_rng().permutation(len(test.labels))[:MOST_LOOKED_AT]
     for start in range(0, len(order), LOOKED_AT):
@@ -155,7 +160,7 @@ def _mistake(answers: Callable[[np.ndarray], np.ndarray]) -> None:
     st.toast(f"No mistake among {len(order):,} test images; try again.", icon=":material/check:")
 
 
-def _drawing(answers: Any) -> Found | None:
+def _drawing(answers: Answers | None) -> Found | None:
     image = subject.own_digit()
     if image is None:
         return None
@@ -163,7 +168,7 @@ def _drawing(answers: Any) -> Found | None:
     return image, None, None
 
 
-def _basket(answers: Any) -> Found | None:
+def _basket(answers: Answers | None) -> Found | None:
     mine = bench()
     places = mine.sent or mine.basket
     at = subject.one_of(places, mine.sent_at, "specimen_basket")
@@ -181,12 +186,12 @@ def _basket(answers: Any) -> Found | None:
     return *shared.image(places[at]), None
 
 
-_IMAGES: dict[str, Callable[[Any], Found | None]] = {
+_IMAGES: dict[str, Callable[[Answers | None], Found | None]] = {
     TEST: _test_image, DRAWING: _drawing, BASKET: _basket
 }  # fmt: skip
 
 
-def _label(image: np.ndarray, label: int | None, answers: Any) -> int:
+def _label(image: np.ndarray, label: int | None, answers: Answers) -> int:
     """The image beside the label that the loss is about: its own, until the visitor says else."""
     picture, choice = st.columns([1, 1], vertical_alignment="center")
     picture.html(markup.digit(image, "min(100%, 9rem)", "the image under the microscope"))

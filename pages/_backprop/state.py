@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from mnist_core.jobs import Call
 from mnist_core.lessons.microscope import Trial
@@ -18,7 +17,7 @@ class BackpropState:
     trial: tuple[str, Trial] | None = field(default=None, repr=False)  # of which specimen
     trial_fault: str = ""
     # what was asked of a worker, and its call or why there is none
-    fitting: tuple[Any, Call | str] | None = field(default=None, repr=False)
+    fitting: tuple[object, Call | str] | None = field(default=None, repr=False)
     draw: int = 0  # which random draw the concepts show
 
 

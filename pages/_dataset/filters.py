@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal, TypedDict
 
 import numpy as np
 import streamlit as st
@@ -15,7 +15,16 @@ from pages._shell import answering, waiting
 SPLITS = {"train": "training", "test": "test"}
 DIGITS = [str(d) for d in range(10)]
 WHOLE = (0, 100)
-KEPT: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
+
+
+class Kept(TypedDict):
+    """Where Streamlit keeps a widget's value: in the URL, and over a change of pages."""
+
+    bind: Literal["query-params"]
+    persist_state: Literal["session"]
+
+
+KEPT: Kept = {"bind": "query-params", "persist_state": "session"}
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from mnist_core.data.dataset import Mnist
+from mnist_core.data.dataset import Mnist, Split
 from mnist_core.statistics import pixels
 from pages._components import pictures
 from pages._dataset import filters, state
@@ -66,7 +66,7 @@ def _table() -> None:
     )
 
 
-def _first(split: str, part) -> None:
+def _first(split: str, part: Split) -> None:
     labels = part.labels[:FIRST]
     st.code(f">>> {split}_labels[:{len(labels)}]\n{labels!r}\n"
             f">>> {split}_images[:{len(labels)}].shape\n{part.images[:FIRST].shape}")  # fmt: skip

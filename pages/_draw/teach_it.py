@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 from mnist_core.analysis import teaching
+from mnist_core.data.dataset import Split
 from pages._components import digit_grid
 from pages._draw import state
 from pages._shell import answering, shared, waiting
@@ -54,7 +55,7 @@ def _add(image: np.ndarray, label: int, after: Callable[[], None] | None) -> Non
         after()
 
 
-def _collected(own) -> None:
+def _collected(own: Split) -> None:
     shown = slice(-MOST_SHOWN, None)
     places = np.arange(len(own.labels))[shown]
     held = int(teaching.held_out(len(own.labels)).sum())
@@ -73,7 +74,7 @@ def _reset() -> None:
     state.mine().teaching = None
 
 
-def _train(own, choice: str) -> None:
+def _train(own: Split, choice: str) -> None:
     mine = state.mine()
     names = answering.answering_models()
     if choice == answering.TAUGHT:  # anew from where it came, or "before" would be the last lesson
@@ -124,7 +125,7 @@ def _report(found: dict[str, int], drawings: int) -> None:
                f"{found['won']}.{few}")  # fmt: skip
 
 
-def _take_away(own) -> None:
+def _take_away(own: Split) -> None:
     lessons = answering.lessons()
     with st.container(horizontal=True):
         if lessons.stamp():

@@ -8,6 +8,7 @@ import streamlit as st
 from mnist_core.analysis import misreading
 from mnist_core.charts.pixel_charts import signed_map
 from mnist_core.imaging import drawing
+from mnist_core.network.network import Network
 from mnist_core.statistics import shapes
 from pages._components import digit_grid
 from pages._draw import state
@@ -42,7 +43,7 @@ def show(image: np.ndarray, picture: np.ndarray, ink: str, choice: str) -> None:
         _balance(image, network, p)
 
 
-def _steps(picture: np.ndarray, ink: str, network) -> None:
+def _steps(picture: np.ndarray, ink: str, network: Network) -> None:
     st.subheader("Step by step", anchor=False)
     st.caption("What the model would see and say after each step. Switch one off, and those after "
                "it go on without it. The first five are what MNIST's makers did; the last two "
@@ -138,7 +139,7 @@ def _nearest(image: np.ndarray) -> None:
                "to white counts 1.")  # fmt: skip
 
 
-def _balance(image: np.ndarray, network, p: np.ndarray) -> None:
+def _balance(image: np.ndarray, network: Network, p: np.ndarray) -> None:
     st.subheader("What tips the balance", anchor=False)
     best, second = (int(d) for d in np.argsort(-p)[:2])
     with st.container(horizontal=True):
