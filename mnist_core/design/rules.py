@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .choices import (
     ACTIVATIONS,
@@ -23,6 +23,9 @@ from .choices import (
     Layer,
 )
 
+if TYPE_CHECKING:  # a RunSpec asks for its own problems
+    from .spec import RunSpec
+
 
 class Problem(str):
     """One plain sentence about a design; `blocking` if the design cannot be trained at all."""
@@ -35,7 +38,7 @@ class Problem(str):
         return problem
 
 
-def problems(spec: Any) -> tuple[Problem, ...]:
+def problems(spec: RunSpec) -> tuple[Problem, ...]:
     """All that there is to say about a RunSpec before it is trained.
 
     An impossible value is reported alone: advice on a design that cannot run is noise.
@@ -47,7 +50,7 @@ def _whole(value: object, name: str) -> bool:
     return isinstance(value, int) and value in LIMITS[name]
 
 
-def _impossible(spec: Any) -> Iterator[Problem]:
+def _impossible(spec: RunSpec) -> Iterator[Problem]:
     """Blocking problems, in the order in which the page shows the controls."""
     if not isinstance(spec.layers, tuple) or not all(isinstance(x, Layer) for x in spec.layers):
         yield Problem("The layers must be a tuple of Layer.")
@@ -97,7 +100,7 @@ _WHOLE_NUMBERS = {
 }
 
 
-def _impossible_optimizer(spec: Any) -> Iterator[Problem]:
+def _impossible_optimizer(spec: RunSpec) -> Iterator[Problem]:
     if spec.framework not in FRAMEWORKS or spec.optimizer not in OPTIMIZERS:
         return
     framework = FRAMEWORKS[spec.framework]
@@ -171,7 +174,7 @@ def _impossible_augmentation(augment: object) -> Iterator[Problem]:
             yield Problem(f"{given.label} must be from {low:g} to {high:g}{unit}.")
 
 
-def _unwise(spec: Any) -> Iterator[Problem]:
+def _unwise(spec: RunSpec) -> Iterator[Problem]:
     """What can be trained, or almost, but that its designer should hear about first."""
     yield from _too_large(spec)
     norm = any(layer.batch_norm for layer in (*spec.convolutions, *spec.layers))
@@ -204,7 +207,7 @@ def _unwise(spec: Any) -> Iterator[Problem]:
         yield _advice(VALIDATIONS["test"].says)
 
 
-def _too_large(spec: Any) -> Iterator[Problem]:
+def _too_large(spec: RunSpec) -> Iterator[Problem]:
     if spec.parameters not in LIMITS["parameters"]:
         yield Problem(
             f"This network has {spec.parameters:,} parameters; a shared host takes at most "
@@ -226,7 +229,7 @@ def _too_large(spec: Any) -> Iterator[Problem]:
             )
 
 
-def _unwise_rate(spec: Any) -> Iterator[Problem]:
+def _unwise_rate(spec: RunSpec) -> Iterator[Problem]:
     optimizer = OPTIMIZERS[spec.optimizer]
     ratio = spec.learning_rate / optimizer.learning_rate
     usual = f"{optimizer.label}'s usual {optimizer.learning_rate:g}"
@@ -242,7 +245,7 @@ def _unwise_rate(spec: Any) -> Iterator[Problem]:
         )
 
 
-def _unwise_layers(spec: Any) -> Iterator[Problem]:
+def _unwise_layers(spec: RunSpec) -> Iterator[Problem]:
     squashing = [x for x in spec.layers if x.activation in ("sigmoid", "tanh") and not x.batch_norm]
     if len(squashing) >= 4:
         yield _advice(

@@ -22,8 +22,10 @@ from mnist_core.training.events import ClusterLost, WorkerDied
 from .errands import CRASHED, Errands
 
 if TYPE_CHECKING:  # Dask is imported by the service's own thread
+    from distributed import Future
+
     from .cluster import Cluster
-    from .worker import Data, Done
+    from .worker import Data, Done, Result
 
 SMALLER = "If this happens again, the machine may be short of memory: make the design smaller"
 FIRST_PAGE_SECONDS = 1.0  # left to the visitor who starts the server, before anything heavy begins
@@ -54,7 +56,7 @@ class Dispatcher:
         self.seen: dict[str, float] = {}  # when each run was last looked at
         self._inbox: queue.Queue[Callable[[], None] | None] = queue.Queue()
         self._cluster: Cluster | None = None
-        self._futures: dict[str, Any] = {}  # trainings under way, by run
+        self._futures: dict[str, Future] = {}  # trainings under way, by run
         self._told: dict[str, list[tuple]] = {}  # commands that no worker has heard yet, by run
         self._ticked = self._swept = 0.0
         self._thread = threading.Thread(target=self._work, name="service", daemon=True)
@@ -290,7 +292,7 @@ class Dispatcher:
             commands.pop(0)
         self._told.pop(run, None)
 
-    def _end(self, run: Run, future: Any) -> None:
+    def _end(self, run: Run, future: Future) -> None:
         if self._futures.get(run.id) is not future:
             return
         done = None
@@ -326,7 +328,7 @@ class Dispatcher:
             self._guarded(lambda: self.cluster.replace(done.worker))
         self._dispatch()
 
-    def _keep(self, run: str, result: Any) -> None:
+    def _keep(self, run: str, result: Result) -> None:
         """Files first, the status last: what is called finished has its model."""
         event = result.event
         if isinstance(event, events.Failed):
@@ -334,7 +336,7 @@ class Dispatcher:
             self.records.end(run, "failed", event.message)
             return
         try:
-            self.runs.save_checkpoint(run, result.checkpoint)
+            self.runs.save_checkpoint(run, event.last)
             self.runs.save(run, "model.keras", result.model)
             if event.snapshots:
                 self.runs.save_snapshots(run, event.snapshots)

@@ -19,8 +19,10 @@ from .remote_calls import Call, Calls
 from .requests import Asked, Evaluations
 
 if TYPE_CHECKING:  # Dask is imported by the service's own thread
+    from distributed import Future
+
     from .cluster import Cluster
-    from .worker import Data
+    from .worker import Data, Done
 
 CRASHED = "The training process ended unexpectedly"
 
@@ -37,7 +39,7 @@ class Office(Protocol):
     def hand_in(self, job: Callable[[], None]) -> None: ...
     def data(self, source: str) -> Data: ...
     def ship(self, worker: str, source: str) -> None: ...
-    def after(self, done: Any) -> None: ...
+    def after(self, done: Done | None) -> None: ...
     def lost(self) -> None: ...
 
 
@@ -47,8 +49,8 @@ class Errands:
     def __init__(self, office: Office) -> None:
         self._office = office
         self.evaluations, self.calls = Evaluations(office.runs), Calls()
-        self._answers: dict[Any, tuple[Asked, int]] = {}  # under way, by future; of which step
-        self._called: dict[Any, Call] = {}
+        self._answers: dict[Future, tuple[Asked, int]] = {}  # under way, by future; of which step
+        self._called: dict[Future, Call] = {}
 
     def __len__(self) -> int:
         """How many are under way."""
@@ -86,8 +88,8 @@ class Errands:
         self._answers[future] = asked, checkpoint.step
         self.evaluations.move(asked, "running")
 
-    def _ask(self, asked: Asked, spec: RunSpec, checkpoint: events.Checkpoint) -> Any:
-        def ended(future: Any) -> None:
+    def _ask(self, asked: Asked, spec: RunSpec, checkpoint: events.Checkpoint) -> Future:
+        def ended(future: Future) -> None:
             self._office.hand_in(lambda: self._answered(future))
 
         if asked.file:
@@ -95,7 +97,7 @@ class Errands:
         data = self._office.data(asked.source)
         return self._office.cluster.evaluate(spec, checkpoint.answer, data, checkpoint.step, ended)
 
-    def _answered(self, future: Any) -> None:
+    def _answered(self, future: Future) -> None:
         asked, step = self._answers.pop(future, (None, 0))
         if asked is None:
             return
@@ -140,7 +142,7 @@ class Errands:
             return call.fail(f"The worker could not be asked: {error}")
         self._called[future], call.status = call, "running"
 
-    def _returned(self, future: Any) -> None:
+    def _returned(self, future: Future) -> None:
         call, done = self._called.pop(future, None), None
         if call is None:
             return

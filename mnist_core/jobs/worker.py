@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import psutil
-from distributed import WorkerPlugin, get_worker
+from distributed import Worker, WorkerPlugin, get_worker
 from distributed.system import MEMORY_LIMIT
 
 from mnist_core.data import dataset
@@ -47,11 +47,11 @@ _engine = threading.Lock()  # a warm-up would reset the compiled network that a 
 
 @dataclass(frozen=True)
 class Result:
-    """How a training ended, its weights, and the model as a `.keras` file."""
+    """How a training ended, with its weights in the event, and the model as a `.keras` file, which
+    is empty if it failed."""
 
     event: events.Finished | events.Failed
-    checkpoint: events.Checkpoint | None
-    model: bytes | None
+    model: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def train(
     except Exception as error:
         if not _is_out_of_memory(error):
             raise
-        return _done(Result(events.Failed(0, OUT_OF_MEMORY), None, None))
+        return _done(Result(events.Failed(0, OUT_OF_MEMORY)))
     finally:
         del _jobs[run]
 
@@ -184,9 +184,9 @@ def _result(spec: RunSpec, event: events.Finished | events.Failed) -> Result:
     from mnist_core.training import engine
 
     if isinstance(event, events.Failed):
-        return Result(event, None, None)
+        return Result(event)
     model = engine.model_file(spec, event.last.answer)
-    return Result(replace(event, peak_bytes=host.peak_bytes()), event.checkpoint, model)
+    return Result(replace(event, peak_bytes=host.peak_bytes()), model)
 
 
 class _Sender:
@@ -250,16 +250,16 @@ class WarmUp(WorkerPlugin):
     def __init__(self, source: str) -> None:
         self.source = source
 
-    def setup(self, worker: Any) -> None:
+    def setup(self, worker: Worker) -> None:
         threading.Thread(target=self._warm, args=(worker,), daemon=True).start()
 
-    def teardown(self, worker: Any) -> None:
+    def teardown(self, worker: Worker) -> None:
         """The scheduler is gone or has no more use for this worker, which would wait half a minute
         for a training to end."""
         for job in list(_jobs.values()):
             job.control.stop()
 
-    def _warm(self, worker: Any) -> None:
+    def _warm(self, worker: Worker) -> None:
         from mnist_core.training import engine
 
         try:

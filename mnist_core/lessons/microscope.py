@@ -13,7 +13,6 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -200,7 +199,7 @@ def code(step: Step, rule: Optimizer) -> list[Callable]:
     return between[kind]
 
 
-def source(function: Any) -> Source | None:
+def source(function: Callable) -> Source | None:
     """Where a function of ours stands, and what it says; None for one of NumPy, written in C."""
     try:
         lines, first = inspect.getsourcelines(function)

@@ -118,7 +118,7 @@ def _measure(spec: RunSpec, steps: int, repeats: int) -> dict[str, list[float]]:
     return times
 
 
-def _seconds(work: Callable[[], Any]) -> float:
+def _seconds(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
     return time.perf_counter() - began

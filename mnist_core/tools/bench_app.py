@@ -15,7 +15,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from mnist_core.design.recipes import RECIPES
@@ -23,6 +23,10 @@ from mnist_core.design.spec import RunSpec
 from mnist_core.runs.records import Run, Runs
 
 from . import browser
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+    from playwright.sync_api import Page
 
 ROOT = Path(__file__).resolve().parents[2]
 IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
@@ -108,7 +112,7 @@ def run(progress: Callable[[str], None] | None = None, rounds: int = 3) -> dict[
             app.stop()
 
 
-def picture(figure: Any, path: str | Path, width: int = 900, height: int = 300) -> None:
+def picture(figure: go.Figure, path: str | Path, width: int = 900, height: int = 300) -> None:
     """Write a Plotly figure as a PNG picture. Raises RuntimeError without Chromium."""
     with browser.opened() as chromium:
         page = chromium.new_page(viewport={"width": width, "height": height},
@@ -119,7 +123,7 @@ def picture(figure: Any, path: str | Path, width: int = 900, height: int = 300) 
         page.locator(".js-plotly-plot").screenshot(path=str(path))
 
 
-def _measure(app: App, page: Any, say: Callable[[str], None], rounds: int) -> dict[str, Any]:
+def _measure(app: App, page: Page, say: Callable[[str], None], rounds: int) -> dict[str, Any]:
     say("Starting the app and its worker …")
     _finished(app, page, _train(app, page, RunSpec(epochs=1))[0])  # the worker is warm after it
     say("Timing a training that is watched, and one that is not …")
@@ -151,7 +155,7 @@ def _measure(app: App, page: Any, say: Callable[[str], None], rounds: int) -> di
     }
 
 
-def _train(app: App, page: Any, spec: RunSpec) -> tuple[str, float]:
+def _train(app: App, page: Page, spec: RunSpec) -> tuple[str, float]:
     """Press Train on a design; the run's id as soon as it is taken, and the time of the click."""
     known = {run.id for run in app.runs.active()}
     page.goto(app.url("builder", **spec.to_query()))
@@ -163,7 +167,7 @@ def _train(app: App, page: Any, spec: RunSpec) -> tuple[str, float]:
     return new.pop(), clicked
 
 
-def _finished(app: App, page: Any, run: str) -> Run:
+def _finished(app: App, page: Page, run: str) -> Run:
     while (record := app.runs.known(run)).active:
         page.wait_for_timeout(20)
     if record.status != "finished":
@@ -171,13 +175,13 @@ def _finished(app: App, page: Any, run: str) -> Run:
     return record
 
 
-def _goal(app: App, page: Any) -> tuple[float, float]:
+def _goal(app: App, page: Page) -> tuple[float, float]:
     run, _ = _train(app, page, RECIPES["quick"].spec)
     record = _finished(app, page, run)
     return (record.ended or 0.0) - record.created, record.test_accuracy or 0.0
 
 
-def _strokes(page: Any) -> float:
+def _strokes(page: Page) -> float:
     """The median seconds from mouse-up to another answer, over strokes on a cleared canvas."""
     times = []
     for i in range(STROKES):
@@ -188,11 +192,11 @@ def _strokes(page: Any) -> float:
         page.wait_for_timeout(500)  # the canvas itself is new
         canvas = page.locator("[class*=st-key-canvas] canvas.upper-canvas")
         canvas.wait_for()
-        box = canvas.bounding_box()
-        x, y = box["x"] + box["width"] * (0.4 + 0.02 * i), box["y"] + box["height"] * 0.2
+        left, top, width, height = browser.box_of(canvas)
+        x, y = left + width * (0.4 + 0.02 * i), top + height * 0.2
         page.mouse.move(x, y)
         page.mouse.down()
-        page.mouse.move(x - 8, y + box["height"] * 0.6, steps=8)
+        page.mouse.move(x - 8, y + height * 0.6, steps=8)
         began = time.monotonic()
         page.mouse.up()
         page.locator("#answer").wait_for()

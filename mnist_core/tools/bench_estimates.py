@@ -14,6 +14,7 @@ from mnist_core.data import dataset
 from mnist_core.data.dataset import Mnist
 from mnist_core.design.spec import Conv, Layer, RunSpec
 from mnist_core.training import calibrate, engine, estimate, host
+from mnist_core.training.loop import Arrays
 
 DESIGNS: dict[str, RunSpec] = {
     "784-10, sgd, 32": RunSpec((), "sgd"),
@@ -45,8 +46,8 @@ class Subject(NamedTuple):
     """A design that is compiled and waits for its turns; `grown` is the memory it took (bytes)."""
 
     spec: RunSpec
-    step: Callable[[int], Any]
-    evaluate: Callable[[], Any]
+    step: Callable[[int], object]
+    evaluate: Callable[[], object]
     steps: int
     compile_seconds: float
     grown: int
@@ -78,7 +79,7 @@ def run(progress: Progress | None = None, rounds: int = ROUNDS) -> list[dict[str
     ]  # fmt: skip
 
 
-def _subject(spec: RunSpec, data: Mnist, arrays: Any) -> Subject:
+def _subject(spec: RunSpec, data: Mnist, arrays: Arrays) -> Subject:
     """Compile a design and take it once through all that costs memory in a run."""
     gc.collect()
     host.forget_peak()

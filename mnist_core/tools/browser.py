@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Locator
 
 # As Debian, Ubuntu, and Google's own packages call it.
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -54,6 +54,15 @@ def opened(*flags: str) -> Iterator[Browser]:
             raise RuntimeError(f"The browser gave up: {error.message.splitlines()[0]}") from error
         finally:
             browser.close()
+
+
+def box_of(thing: Locator) -> tuple[float, float, float, float]:
+    """Where something is on the page: left, top, width and height in CSS pixels. Raises
+    RuntimeError if it is not shown."""
+    box = thing.bounding_box()
+    if box is None:
+        raise RuntimeError(f"{thing} is not on the page.")
+    return box["x"], box["y"], box["width"], box["height"]
 
 
 if __name__ == "__main__":

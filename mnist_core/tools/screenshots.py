@@ -10,7 +10,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
@@ -18,6 +18,9 @@ from mnist_core.design.spec import Conv, Layer, RunSpec
 
 from . import browser
 from .bench_app import IDLE, ROOT, WARM, App
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 THEMES = ("light", "dark")
 WIDTH, HEIGHT = 1280, 800
@@ -52,7 +55,7 @@ def _exists(stem: str) -> bool:
     return (ROOT / "pages" / f"{stem}.py").exists()
 
 
-def _view(app: App, page: Any, stem: str) -> bytes:
+def _view(app: App, page: Page, stem: str) -> bytes:
     """A PNG of one page, after what is done there."""
     query, act = VIEWS[stem]
     page.goto(app.url(stem, **query))
@@ -63,7 +66,7 @@ def _view(app: App, page: Any, stem: str) -> bytes:
     return page.screenshot()
 
 
-def _settle(page: Any) -> None:
+def _settle(page: Page) -> None:
     page.locator(IDLE).wait_for()
     page.wait_for_function("!document.querySelector('[data-stale=true]')")
 
@@ -78,32 +81,32 @@ def _keep(png: bytes, path: Path) -> Path:
 # ------------------------------------------------------------ what is done there
 
 
-def _nothing(page: Any) -> None:
+def _nothing(page: Page) -> None:
     page.wait_for_timeout(1000)
 
 
-def _leave_the_tour(page: Any) -> None:
+def _leave_the_tour(page: Page) -> None:
     page.get_by_role("button", name="Skip the tour").click()
     _settle(page)
 
 
-def _train(page: Any) -> None:
+def _train(page: Page) -> None:
     """Press Train and wait until the curves are half drawn."""
     page.get_by_role("button", name="Train", exact=True).click()
     drawn = re.compile(r"Epoch [5-8] of|Finished in")
     page.get_by_text(drawn).first.wait_for(timeout=2000 * WARM)
 
 
-def _wait_for_the_matrix(page: Any) -> None:
+def _wait_for_the_matrix(page: Page) -> None:
     page.locator(".st-key-confusion button").first.wait_for(timeout=1000 * WARM)
     page.locator(".st-key-grid_cell [role=option]").first.wait_for()
 
 
-def _draw(page: Any) -> None:
+def _draw(page: Page) -> None:
     """Write a 3 with the mouse and wait for the answer."""
-    box = page.locator("[class*=st-key-canvas_] canvas.upper-canvas").bounding_box()
-    first, *others = ((box["x"] + x * box["width"], box["y"] + y * box["height"])
-                      for x, y in THREE)  # fmt: skip
+    canvas = page.locator("[class*=st-key-canvas_] canvas.upper-canvas")
+    left, top, width, height = browser.box_of(canvas)
+    first, *others = ((left + x * width, top + y * height) for x, y in THREE)
     page.mouse.move(*first)
     page.mouse.down()
     for place in others:
@@ -115,7 +118,7 @@ def _draw(page: Any) -> None:
 
 # page: what its link says, and what is done there. The order is that of the visit: a run is there
 # when the pages about runs are opened.
-VIEWS: dict[str, tuple[dict[str, str], Callable[[Any], None]]] = {
+VIEWS: dict[str, tuple[dict[str, str], Callable[[Page], None]]] = {
     "home": ({}, _leave_the_tour),
     "dataset": ({"split": "test"}, _nothing),
     "builder": (TRAINED.to_query(), _train),

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from mnist_core.data.dataset import Mnist
 from mnist_core.design.spec import Conv, Layer, RunSpec
 
 from . import engine, estimate, host
+from .loop import Arrays, Program
 
 DEFAULT = RunSpec()  # warm already, so it costs no compilation
 PROBES = (
@@ -53,22 +53,22 @@ def measure(data: Mnist, memory_limit: int = 0) -> Iterator[estimate.Calibration
     yield estimate.calibrated(samples, host.identity(), base, memory_limit)
 
 
-def compiled(spec: RunSpec, arrays: Any) -> tuple[Any, float]:
-    """A fresh program of a design, ready for the `engine.Arrays`, and the seconds that it took."""
+def compiled(spec: RunSpec, arrays: Arrays) -> tuple[engine.Program, float]:
+    """A fresh program of a design, ready for these arrays, and the seconds that it took."""
     began = time.perf_counter()
     program = engine.Program(spec)
     program.compile(arrays)
     return program, time.perf_counter() - began
 
 
-def stepper(program: Any, spec: RunSpec, arrays: Any) -> Callable[[int], Any]:
+def stepper(program: Program, spec: RunSpec, arrays: Arrays) -> Callable[[int], object]:
     """The program as a function that trains so many steps."""
     rows = program.epoch(len(arrays), spec.seed, 0)
     rates = np.full(len(rows), spec.learning_rate)
     return lambda steps: program.run(arrays, rows, rates, 0, steps)
 
 
-def chunk(run: Callable[[int], Any], most: int) -> int:
+def chunk(run: Callable[[int], object], most: int) -> int:
     """How many steps fill a chunk, at most `most`. Found by doubling: a call takes some time of its
     own, by which a few steps would seem much slower than they are."""
     run(1)
@@ -78,7 +78,7 @@ def chunk(run: Callable[[int], Any], most: int) -> int:
     return steps
 
 
-def timed(work: Callable[[int], Any], amount: int) -> float:
+def timed(work: Callable[[int], object], amount: int) -> float:
     began = time.perf_counter()
     work(amount)
     return time.perf_counter() - began

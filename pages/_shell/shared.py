@@ -109,11 +109,13 @@ def resource(source: str, what: str, _compute: Callable[[], Any]) -> Any:
 def job(source: str, what: str, compute: Callable[..., Any]) -> Job:
     """The one thread that computes this for all visitors. One that failed, once that was told, is
     begun anew by whoever asks next."""
-    found = _job(source, what, compute)
-    if found.told:
-        _job.clear(source, what, compute)
-        found = _job(source, what, compute)
-    return found
+    with _beginning:  # or a second visitor could clear what the first has just begun
+        if _job(source, what, compute).told:
+            _job.clear(source, what, compute)
+        return _job(source, what, compute)
+
+
+_beginning = threading.Lock()
 
 
 @st.cache_resource(show_spinner=False, max_entries=24)

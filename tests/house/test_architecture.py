@@ -53,11 +53,16 @@ class Import(NamedTuple):
         return f"{self.path.relative_to(ROOT)}:{self.line} imports {self.name}"
 
 
-def imports(path: Path, text: str | None = None) -> list[Import]:
-    """Every import of the file, those inside functions too; relative ones are written out."""
+def imports(path: Path, text: str | None = None, types: bool = True) -> list[Import]:
+    """Every import of the file, those inside functions too; relative ones are written out. Without
+    `types`, those that only a type checker reads are left out."""
     found = []
     package = path.relative_to(ROOT).with_suffix("").parts[:-1]
-    for node in ast.walk(ast.parse(path.read_text() if text is None else text)):
+    tree = ast.parse(path.read_text() if text is None else text)
+    for node in () if types else list(ast.walk(tree)):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found += [Import(alias.name, path, node.lineno) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -133,7 +138,7 @@ def _modules(path: Path) -> set[str]:
     runs it before them anyway."""
     known = {_dotted(p) for p in sources(CORE) if p.stem != "__init__"}
     own, found = _dotted(path), set()
-    for i in imports(path):
+    for i in imports(path, types=False):
         parent = i.name.rpartition(".")[0]
         found |= {name for name in (i.name, parent) if name in known}
     return found - {own}

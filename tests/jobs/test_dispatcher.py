@@ -157,7 +157,7 @@ def end(task, result="finished", memory=5e8, address="tcp://w"):
 
 def finished(step=8):
     checkpoint = events.Checkpoint(step, {"w": np.ones(3, np.float32)}, {})
-    return worker.Result(events.Finished(step, 0.5, 0.9, 1.0, "", checkpoint), checkpoint, b"PK")
+    return worker.Result(events.Finished(step, 0.5, 0.9, 1.0, "", checkpoint), b"PK")
 
 
 def idle(service):
@@ -344,7 +344,7 @@ def test_training_further_makes_an_evaluation_void(service, submit):
     run = trained(service, submit)
     service.runs.save_evaluation(run, replace(EVALUATION, step=8))
     assert service.runs.evaluation(run)
-    service.runs.save_checkpoint(run, finished(12).checkpoint)
+    service.runs.save_checkpoint(run, finished(12).event.last)
     assert service.runs.evaluation(run) is None and service.evaluation(run) is None
 
 
@@ -470,7 +470,7 @@ def test_a_cluster_without_workers_says_what_is_missing(started, tiny):
 
 def test_a_worker_out_of_memory_is_a_sentence_in_the_run(service, submit):
     run = submit()
-    end(job(), worker.Result(events.Failed(0, worker.OUT_OF_MEMORY), None, None), memory=1.4e9)
+    end(job(), worker.Result(events.Failed(0, worker.OUT_OF_MEMORY)), memory=1.4e9)
     wait(lambda: status(service, run) == "failed")
     assert service.runs.get(run).message == worker.OUT_OF_MEMORY
     wait(lambda: made[-1].replaced == ["tcp://w"])
@@ -487,7 +487,7 @@ def no_room(*_):
 def test_a_full_disk_at_the_end_of_a_run_leaves_its_last_checkpoint(service, submit, monkeypatch):
     run = submit()
     task = job()
-    service.runs.save_checkpoint(run, finished(4).checkpoint)
+    service.runs.save_checkpoint(run, finished(4).event.last)
     with monkeypatch.context() as patch:
         patch.setattr("mnist_core.runs.artifacts.os.replace", no_room)
         end(task)
@@ -507,7 +507,7 @@ def test_a_full_disk_at_the_end_of_a_run_leaves_its_last_checkpoint(service, sub
 
 def test_a_full_disk_during_a_run_is_said_and_the_run_goes_on(service, submit, monkeypatch):
     run = submit()
-    task, made[-1].checkpoint = job(), finished(4).checkpoint
+    task, made[-1].checkpoint = job(), finished(4).event.last
     with monkeypatch.context() as patch:
         patch.setattr("mnist_core.runs.artifacts.os.replace", no_room)
         made[-1].heard({"run": run, "events": [events.to_wire(events.Checkpointed(4))]})
@@ -540,7 +540,7 @@ def test_a_model_file_of_a_run_that_was_trained_further_meanwhile_is_not_kept(se
     run = trained(service, submit)
     service.convert(run, "model.tflite")
     task = job(1)
-    service.runs.save_checkpoint(run, finished(99).checkpoint)
+    service.runs.save_checkpoint(run, finished(99).event.last)
     end(task, b"old")
     wait(lambda: service.conversion(run, "model.tflite") is None)
     assert service.runs.model_file(run, "model.tflite") is None

@@ -34,7 +34,7 @@ def here(tiny):
 def test_a_training_obeys_what_it_was_told_before_it_began(here, told):
     done = worker.train("a", QUERY, here, told=[("learning_rate", 0.01), ("stop", None)])
     assert isinstance(done.result.event, events.Stopped) and done.result.event.step == 0
-    assert done.result.checkpoint.learning_rate == 0.01
+    assert done.result.event.last.learning_rate == 0.01
     assert (done.worker, worker._jobs) == ("tcp://w", {})
     assert 0.2 < done.memory / psutil.Process().memory_info().rss < 5
     assert {message["run"] for message in told} == {"a"}
@@ -103,7 +103,7 @@ def test_the_default_model_answers_as_the_pages_show_it(here, tiny):
 
 def test_an_evaluation_says_what_the_run_was_measured_at(here):
     result = worker.train("a", QUERY, here).result
-    found = worker.evaluate(QUERY, result.checkpoint.answer, here).result
+    found = worker.evaluate(QUERY, result.event.last.answer, here).result
     assert found.loss == pytest.approx(result.event.test_loss, rel=1e-5)
     accuracy = (found.probabilities.argmax(axis=1) == found.labels).mean()
     assert accuracy == pytest.approx(result.event.test_accuracy)
