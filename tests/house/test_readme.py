@@ -94,7 +94,7 @@ def test_what_the_readme_says_of_the_default_model_is_so():
 
 
 def test_numbers_of_the_design_limits_and_tables():
-    words = {3: "three", 6: "six", 7: "seven"}
+    words = {3: "three", 6: "six", 7: "seven", 8: "eight", 9: "nine", 10: "ten"}
     assert f"{words[len(spec.OPTIMIZERS)]} optimizers" in README
     blocks = f"{words[spec.LIMITS['convolutions'].high]} convolution blocks"
     assert f"Up to {blocks} and {words[spec.LIMITS['layers'].high]} dense layers" in README
