@@ -91,9 +91,11 @@ def paused(service, submit):
 
     def paused(spec):
         run = submit(spec)
+        service.tell(run, "slow", 0.05)  # or it may be over before the word arrives
         wait(lambda: under_way(service, run))
         service.tell(run, "pause")
         wait(lambda: marks(service, run) == ["paused"])
+        service.tell(run, "slow", 0.0)
         return run
 
     return paused
