@@ -2,7 +2,8 @@
 
 Packages, lowest first; each imports only from those above it in this list.
 
-    storage     where files lie, and how one is written whole
+    basis       whose fault an error is; one kind of job beside a page
+    storage     where files lie, whose they are and when they go
     imaging     the pixels of any picture -> the 28x28 a model sees
     network     the NumPy network and how it learns
     design      what to train: choices, rules, RunSpec, augmentation, recipes

@@ -1,5 +1,6 @@
 """What several test files share: the digits, a small cut of them, and random designs."""
 
+import logging
 import os
 from dataclasses import replace
 
@@ -126,3 +127,20 @@ def browser():
     """Chromium. For one module, because Playwright keeps an event loop in this thread."""
     with chromium() as browser:
         yield browser
+
+
+@pytest.fixture(autouse=True)
+def faults():
+    """What was recorded as a fault of ours. A test that provokes one clears it away; any other
+    fails by it, though the page says only that something went wrong."""
+    found = []
+
+    class Kept(logging.Handler):
+        def emit(self, record):
+            found.append(record)
+
+    logger, kept = logging.getLogger("mnist_lab"), Kept(logging.ERROR)
+    logger.addHandler(kept)
+    yield found
+    logger.removeHandler(kept)
+    assert not found, "\n".join(logging.Formatter().format(record) for record in found)

@@ -11,6 +11,7 @@ from mnist_core.design import recipes
 from mnist_core.design.choices import (
     ACTIVATIONS,
     AUGMENTATIONS,
+    FRAMEWORKS,
     INITIALIZERS,
     KEEPS,
     LOSSES,
@@ -42,10 +43,13 @@ def described(spec: RunSpec) -> dict[str, str]:
     blocks = (*spec.convolutions, *spec.layers)
     kinds = "-".join(ACTIVATIONS[block.activation].label for block in blocks) or "none"
     kernels = ", ".join(f"{x.kernel} × {x.kernel}, pool {x.pool}" for x in spec.convolutions)
-    share = f"the last {spec.validation_share:.4g} of the training images"
+    share = f"the last {100 * spec.validation_share:.4g} % of the training images"
     given = {name: getattr(spec.augment, name) for name in AUGMENTATIONS}
-    bends = ", ".join(f"{name} {plain(most)}" for name, most in given.items() if most)
+    bends = ", ".join(
+        f"{AUGMENTATIONS[name].label.lower()} {plain(most)}" for name, most in given.items() if most
+    )
     return {
+        "Computed by": FRAMEWORKS[spec.framework].label,
         "Network": recipes.network(spec),
         "Activations": kinds,
         "Kernels": kernels or "none",

@@ -10,8 +10,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
+from mnist_core.basis import LabError, told
+from mnist_core.data.formats import Identity
 from mnist_core.design.spec import RunSpec
 from mnist_core.jobs.service import Service
 from mnist_core.runs.groups import Group
@@ -27,7 +30,7 @@ UNFIT = 50  # proposals in a row that no host would train
 
 
 class Sweeps:
-    """The sweeps of all visitors. Methods raise ValueError, one sentence, for what cannot be."""
+    """The sweeps of all visitors. Methods raise LabError, one sentence, for what cannot be."""
 
     def __init__(self, service: Service) -> None:
         """What an earlier server left running is interrupted."""
@@ -39,12 +42,12 @@ class Sweeps:
                     message = "The server ended meanwhile; what was found is kept."
                     self.runs.update_group(group.id, "interrupted", message)
 
-    def start(self, plan: Plan, owner: str, data: str, source: str) -> Group:
-        """Begin a sweep on the data that `dataset.load(source)` gives."""
+    def start(self, plan: Plan, owner: str, data: Identity) -> Group:
+        """Begin a sweep on these data."""
         for problem in plan.problems():
-            raise ValueError(problem)
+            raise LabError(problem)
         self._admit(owner)
-        body = plan.to_body() | {"data": data, "source": source, "spent": 0.0, "scores": {}}
+        body = plan.to_body() | {"data": asdict(data), "spent": 0.0, "scores": {}}
         group = self.runs.create_group(owner, "sweep", body)
         return self._begin(group)
 
@@ -53,7 +56,7 @@ class Sweeps:
         found = self._known(group)
         low, high = SECONDS
         if not low <= seconds <= high:
-            raise ValueError(f"The budget is {low} to {high:,} seconds.")
+            raise LabError(f"The budget is {low} to {high:,} seconds.")
         self._admit(found.owner)
         body = found.body | {"seconds": found.body["spent"] + seconds}
         self.runs.update_group(group, "running", "", body)
@@ -70,26 +73,24 @@ class Sweeps:
         self.runs.update_group(group, "stopped", "Stopped; what was found is kept.")
 
     def race(
-        self, specs: Mapping[str, RunSpec], owner: str, data: str, source: str, words: str
+        self, specs: Mapping[str, RunSpec], owner: str, data: Identity, words: str
     ) -> Group:
         """Train designs, by their names, against each other; `words` say what differs. They begin
         with the same weights where they have the same shapes."""
         if not race.FEWEST <= len(specs) <= race.MOST:
-            raise ValueError(f"A race has {race.FEWEST} to {race.MOST} networks.")
+            raise LabError(f"A race has {race.FEWEST} to {race.MOST} networks.")
         for spec in specs.values():
             spec.check()
         self._admit(owner)
         group = self.runs.create_group(owner, "race", {"words": words, "names": {}})
-        names = {}
+        designs = [(spec, race.initial_weights(spec)) for spec in specs.values()]
         try:
-            for name, spec in specs.items():
-                run = self._service.submit(spec, owner, data, source, part_of=group.id,
-                                           initial=race.initial_weights(spec))  # fmt: skip
-                names[run.id] = name
-        except ValueError:
-            self.stop(group.id)
+            made = self._service.submit_all(designs, owner, data, group.id)
+        except Exception:
+            self.runs.update_group(group.id, "stopped")
             self.runs.delete_group(group.id)
             raise
+        names = {run.id: name for run, name in zip(made, specs, strict=True)}
         self.runs.update_group(group.id, "running", "", {"words": words, "names": names})
         return self.runs.known_group(group.id)
 
@@ -111,16 +112,16 @@ class Sweeps:
     def _known(self, group: str) -> Group:
         found = self.runs.group(group)
         if found is None:
-            raise ValueError("This race or sweep is not there: it may have expired.")
+            raise LabError("This race or sweep is not there: it may have expired.")
         return found
 
     def _admit(self, owner: str) -> None:
         if self._service.state == "failed":
-            raise ValueError(self._service.message)
+            raise LabError(self._service.message)
         races = (g for g in self.runs.groups(owner, "race") if not self.race_over(g.id))
         for kind, found in (("race", races), ("sweep", self.runs.groups(owner, "sweep"))):
             if any(group.status == "running" for group in found):
-                raise ValueError(f"You have a {kind} under way: let it end, or stop it first.")
+                raise LabError(f"You have a {kind} under way: let it end, or stop it first.")
 
     def _begin(self, group: Group) -> Group:
         self._under_way[group.id] = _Sweep(self._service, group, self._under_way)
@@ -134,6 +135,7 @@ class _Sweep:
         self.stopping = threading.Event()
         self._service, self._group, self._under_way = service, group, under_way
         self._plan, self._body = Plan.from_body(group.body), dict(group.body)
+        self._data = identity(group)
         self._records: Runs = Patient(service.runs, lambda words: None, threading.Event())
         self._pending: dict[str, Values] = {}
         self._trials = len(service.runs.members(group.id))
@@ -152,7 +154,10 @@ class _Sweep:
             message = "Stopped; what was found is kept." if self.stopping.is_set() else ""
             self._say(status, message or self._message)
         except Exception as error:
-            self._say("interrupted", f"The sweep could not go on: {error}")
+            why = told(error, f"The sweep {self._group.id} died.")
+            for run in self._pending:  # they would go on, hidden, and count as the visitor's
+                self._service.stop(run)
+            self._say("interrupted", f"The sweep could not go on: {why}")
         finally:
             self._under_way.pop(self._group.id, None)
 
@@ -184,8 +189,8 @@ class _Sweep:
             if any(problem.blocking for problem in design.problems()):
                 self._searcher.tell(values, None)
                 continue
-            run = self._service.submit(design, self._group.owner, self._body["data"],
-                                       self._body["source"], part_of=self._group.id)  # fmt: skip
+            run = self._service.submit(design, self._group.owner, self._data,
+                                       part_of=self._group.id)  # fmt: skip
             self._pending[run.id] = values
             self._trials += 1
             return True
@@ -234,6 +239,14 @@ def score(history: Sequence[Any]) -> float | None:
     """What a trial is judged by: the accuracy on the validation images after its last epoch."""
     ends = [event for event in timeline(history) if isinstance(event, EpochEnded)]
     return ends[-1].val_accuracy if ends else None
+
+
+def identity(group: Group) -> Identity:
+    """Which data a sweep is about."""
+    about = group.body["data"]
+    if isinstance(about, str):  # of before digests were noted
+        return Identity(about, group.body["source"])
+    return Identity(**about)
 
 
 def trials(runs: Runs, group: Group) -> list[Trial]:

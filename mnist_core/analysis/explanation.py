@@ -6,7 +6,6 @@ and its layers keep what their backward needs: whatever goes backward here works
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -28,11 +27,6 @@ SIDE = 28
 BATCH = 64  # images at a time: small products stay in the processor's cache
 _SHOWN = (Dense, Convolution, Activation, BatchNormalization, MaxPooling)
 _NEUTRAL = "Dropout", "Reshape"
-
-
-def private(network: Network) -> Network:
-    """The same network with a memory of its own: layers are copied, weights are shared."""
-    return Network([copy.copy(layer) for layer in network.layers], network.dtype)
 
 
 # --- activations and weights ----------------------------------------------------------------------
@@ -102,7 +96,7 @@ def _peaks(values: np.ndarray) -> np.ndarray:
 
 def gradient(network: Network, image: np.ndarray, digit: int) -> np.ndarray:
     """∂ logit[digit] / ∂ pixel: (28, 28), in logits a gray level (Simonyan et al. 2014)."""
-    mine = private(network)
+    mine = network.private()
     d_logits = np.zeros_like(mine.forward(image[None]))
     d_logits[0, digit] = 1
     return mine.backward(d_logits)[0]
@@ -196,8 +190,8 @@ def damaged(network: Network, damage: Damage) -> Network:
     if damage.dropout:
         rng = np.random.default_rng(damage.seed)
         added.append(AlwaysDropout("dropped", damage.dropout, rng))
-    layers = [copy.copy(layer) for layer in network.layers]
-    return Network(layers[:cut] + added + layers[cut:], network.dtype)
+    layers = network.private().layers
+    return Network([*layers[:cut], *added, *layers[cut:]], network.dtype)
 
 
 def disturbed(images: np.ndarray, damage: Damage) -> np.ndarray:

@@ -7,7 +7,6 @@ share them. Images are uint8 (28, 28) unless said otherwise.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -61,7 +60,7 @@ def steps(picture: np.ndarray, ink: str, on: Collection[str]) -> dict[str, np.nd
     shown["box"] = _in_the_middle(boxed)
     shown["mass"] = frame = drawing.centre(boxed) if "mass" in on else shown["box"]
     if "deslant" in on:
-        frame = normalization.deslant(frame)
+        frame = normalization.deslant(frame[None])[0]
     shown["deslant"] = frame
     shown["pen"] = normalization.with_pen(frame) if "pen" in on else frame
     return {name: np.round(255 * image).astype(np.uint8) for name, image in shown.items()}
@@ -81,22 +80,6 @@ def _in_the_middle(boxed: np.ndarray) -> np.ndarray:
 
 
 # --- the images it resembles ---------------------------------------------------------------------
-
-
-def nearest(images: np.ndarray, image: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The `count` images (n, 28, 28) nearest to `image`, the nearest first: their indices, and
-    their Euclidean distances with pixels in 0…1. Exact; the images are read in blocks, so that
-    no copy of all of them is made."""
-    point = image.reshape(-1).astype(np.float32)
-    squared = np.empty(len(images), np.float32)
-    for start in range(0, len(images), BLOCK):
-        block = images[start : start + BLOCK].reshape(-1, point.size) - point
-        np.einsum("ij,ij->i", block, block, out=squared[start : start + BLOCK])
-    count = min(count, len(images))
-    found = np.argpartition(squared, count - 1)[:count]
-    found = found[np.argsort(squared[found], kind="stable")]
-    exact = (images[found].reshape(count, -1).astype(np.float64) - point) / 255
-    return found, np.linalg.norm(exact, axis=1)
 
 
 def percentile(values: np.ndarray, value: float) -> float:
@@ -164,7 +147,7 @@ def _gradient(
     network: Network, images: np.ndarray, label: int, rival: int
 ) -> tuple[np.ndarray, float]:
     """∂(logit of label − logit of rival)/∂pixel of each image, and that difference in the last."""
-    own = Network([copy.copy(layer) for layer in network.layers], network.dtype)
+    own = network.private()
     logits = own.forward(images)
     towards = np.zeros_like(logits)
     towards[:, label], towards[:, rival] = 1, -1

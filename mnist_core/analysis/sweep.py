@@ -229,7 +229,7 @@ def importance(plan: Plan, trials: Sequence[Trial]) -> dict[str, float]:
 
 def weighed(plan: Plan, trials: Sequence[Trial]) -> dict[str, float]:
     """As `importance`, but the forest grows in a process of its own: scikit-learn would stay in
-    this one for good with some 100 MB. Raises OSError or ValueError if that process fails."""
+    this one for good with some 100 MB. Raises OSError or RuntimeError if that process fails."""
     if whole(plan, trials):
         return importance(plan, trials)
     asked = json.dumps([plan.to_body(), [asdict(trial) for trial in trials]])
@@ -238,7 +238,7 @@ def weighed(plan: Plan, trials: Sequence[Trial]) -> dict[str, float]:
         text=True, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     if done.returncode:
-        raise ValueError(f"The settings could not be weighed: {done.stderr[-300:]}")
+        raise RuntimeError(f"The settings could not be weighed: {done.stderr[-3000:]}")
     return json.loads(done.stdout)
 
 

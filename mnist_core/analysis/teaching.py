@@ -8,9 +8,7 @@ how well that worked.
 
 from __future__ import annotations
 
-import hashlib
 import io
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,15 +16,15 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from mnist_core import storage
+from mnist_core.basis import LabError
 from mnist_core.data.formats import NPZ_ARRAYS, Mnist, Split
 from mnist_core.network.network import Network
 from mnist_core.runs import models
-from mnist_core.storage import replacing
 
 EVERY = 4  # of so many drawings one is held out
 FEWEST = 4  # drawings, before anything can be learned and measured
 MOST = 500
-MOST_VISITORS = 200  # whose lessons are kept on disk; the oldest go first
 BATCH = 32  # own drawings in each step, and as many of MNIST's images
 # Steps of the copy's training, their learning rate, and the test images that measure it: a
 # convolution takes far longer, and runs away from larger steps.
@@ -63,9 +61,9 @@ def teach(
     report: Callable[[float], None] = lambda share: None,
 ) -> tuple[models.Model, Report]:
     """A copy of the model, trained on `own` less its held-out part, mixed with MNIST. `report`
-    gets the share that is done. Raises ValueError with fewer than 4 drawings."""
+    gets the share that is done. Raises LabError with fewer than 4 drawings."""
     if len(own.labels) < FEWEST:
-        raise ValueError(f"{FEWEST} drawings are needed, there are {len(own.labels)}.")
+        raise LabError(f"{FEWEST} drawings are needed, there are {len(own.labels)}.")
     steps, rate, most = EFFORT["convolution" if model.spec.convolutions else "dense"]
     held = held_out(len(own.labels))
     test = Split(data.test.images[:most], data.test.labels[:most])
@@ -117,8 +115,8 @@ class Lessons:
     """
 
     def __init__(self, home: Path, visitor: str) -> None:
-        self._all = Path(home) / "taught"
-        self._folder = self._all / hashlib.sha256(visitor.encode()).hexdigest()[:32]
+        self._home = Path(home)
+        self._folder = self._home / "taught" / storage.whose(visitor)
         self._file, self._model = self._folder / "lessons.npz", self._folder / "model.npz"
 
     def own(self) -> Split:
@@ -129,10 +127,10 @@ class Lessons:
             return Split(kept["images"], kept["labels"])
 
     def add(self, image: np.ndarray, label: int) -> None:
-        """Keep a drawing uint8 (28, 28) with what it was. ValueError beyond 500 of them."""
+        """Keep a drawing uint8 (28, 28) with what it was. LabError beyond 500 of them."""
         own = self.own()
         if len(own.labels) >= MOST:
-            raise ValueError(f"There are {MOST} drawings already: reset them to begin anew.")
+            raise LabError(f"There are {MOST} drawings already: reset them to begin anew.")
         images = np.concatenate([own.images, image[None]])
         self._write(images, np.append(own.labels, np.uint8(label)))
 
@@ -143,11 +141,11 @@ class Lessons:
 
     def keep(self, model: models.Model) -> None:
         """Keep the taught copy in place of an earlier one."""
-        self._make_room()
         models.save(self._model, model.spec, model.network.weights(), model.about)
 
     def model(self) -> models.Model | None:
-        """The taught copy, if there is one."""
+        """The taught copy, if there is one, which is in use by that."""
+        storage.use(self._folder)
         return models.load(self._model) if self._model.exists() else None
 
     def stamp(self) -> int:
@@ -160,26 +158,19 @@ class Lessons:
 
     def reset(self) -> None:
         """Forget the drawings and the copy."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        storage.remove(self._folder)
 
     def _write(self, images: np.ndarray, labels: np.ndarray) -> None:
-        self._make_room()
-        with replacing(self._file) as file:
+        with storage.replacing(self._file) as file:
             np.savez_compressed(file, images=images, labels=labels)
-
-    def _make_room(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        others = [p for p in self._all.iterdir() if p != self._folder]
-        others.sort(key=lambda p: p.stat().st_mtime)
-        for old in others[: max(0, len(others) + 1 - MOST_VISITORS)]:
-            shutil.rmtree(old, ignore_errors=True)
+        storage.use(self._folder)
 
 
 def dataset_file(own: Split) -> bytes:
     """The drawings in Keras's layout, the held-out ones as the test set: an .npz that MNIST_DATA
-    can name. Raises ValueError with fewer than 2."""
+    can name. Raises LabError with fewer than 2."""
     if len(own.labels) < 2:
-        raise ValueError("A dataset needs 2 drawings: one to train and one to test.")
+        raise LabError("A dataset needs 2 drawings: one to train and one to test.")
     held = held_out(len(own.labels))
     arrays = (own.images[~held], own.labels[~held], own.images[held], own.labels[held])
     buffer = io.BytesIO()

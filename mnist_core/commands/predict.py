@@ -8,6 +8,8 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mnist_core.basis import LabError
+
 from .console import Parser, Refused, json_option, refusing
 from .train import KINDS
 
@@ -64,7 +66,7 @@ def _predictor(name: str) -> Reader:
         raise Refused(f"--model takes `default` or a file that ends in {' or '.join(KINDS)}.")
     if path.suffix == ".keras":
         return _keras_predictor(path)
-    with refusing(ValueError):
+    with refusing(LabError):
         return models.load(path).network.predict
 
 

@@ -6,7 +6,6 @@ mlxtend. What a file may hold is in `formats`.
 
 import contextlib
 import functools
-import hashlib
 import os
 import threading
 from dataclasses import replace
@@ -17,12 +16,12 @@ import numpy as np
 from mnist_core import storage
 
 from . import formats
-from .download import Download, Source, download, fetch
-from .formats import DataError, Mnist, Split, UnreachableError, cache_path, read
+from .download import Source, download, fetch, start_download
+from .formats import DataError, Identity, Mnist, Split, UnreachableError, cache_path, read
 
 __all__ = [
-    "DataError", "Download", "Mnist", "Source", "Split",
-    "cache_path", "digest", "download", "fetch", "load", "prefetch", "read",
+    "DataError", "Identity", "Mnist", "Source", "Split",
+    "cache_path", "download", "fetch", "load", "prefetch", "read", "start_download",
 ]  # fmt: skip
 
 SAMPLE_SEED = 1998
@@ -57,17 +56,6 @@ def load(source: str | Path = "auto") -> Mnist:
     except DataError as error:
         raise DataError(" ".join([*notices, str(error)])) from error
     return replace(found, notices=(*notices, *found.notices)) if notices else found
-
-
-@functools.lru_cache(maxsize=4)
-def digest(data: Mnist) -> str:
-    """What is the same for equal arrays in any file and process: SHA-256 of them all, in hex."""
-    found = hashlib.sha256()
-    for split in (data.train, data.test):
-        found.update(f"{split.images.shape}".encode())
-        found.update(split.images.data)
-        found.update(split.labels.data)
-    return found.hexdigest()
 
 
 def prefetch() -> None:

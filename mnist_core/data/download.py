@@ -1,10 +1,9 @@
 """The full set from the network: two addresses, checked by SHA-256, into the cache.
 
-The page never waits for it: `download()` is a thread of its own that says how far it is.
+The page never waits for it: `start_download()` is a job that says how far it is.
 """
 
 import os
-import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from mnist_core import storage
+from mnist_core.basis import Job, Jobs, in_thread
+from mnist_core.basis.jobs import Report
 
 from . import formats
 from .formats import DataError
@@ -119,7 +120,8 @@ def _fetch_from(source: Source, path: Path, bar: "_Bar", timeout: tuple[float, f
     pooch.get_logger().setLevel("WARNING")  # it would write to stderr; the core never prints
     # Any object with tqdm's methods will do as its bar, which its types do not say.
     get: Any = pooch.HTTPDownloader(progressbar=cast(Any, bar), chunk_size=CHUNK, timeout=timeout)
-    with tempfile.TemporaryDirectory(prefix="incoming-", dir=path.parent) as folder:
+    with storage.incoming(path) as draft:
+        folder = str(draft.parent)
         for name, sha256 in source.sha256.items():
             pooch.retrieve(source.base + name, sha256, name, folder, downloader=get)
         data = formats.read(Path(folder, name))
@@ -167,47 +169,25 @@ class _Bar:
         """The report needs no end."""
 
 
-class Download:
-    """One download in a background thread, for pages to look at.
-
-    `state` is "idle", "running", "done" or "failed"; `received` and `total` are bytes (total 0:
-    not known); `message` is the sentence that goes with the state.
-    """
-
-    def __init__(
-        self, sources: Sequence[Source] = SOURCES, timeout: tuple[float, float] = TIMEOUT
-    ) -> None:
-        self.state, self.message, self.received, self.total = "idle", "", 0, 0
-        self._sources, self._timeout, self._lock = sources, timeout, threading.Lock()
-
-    def start(self) -> None:
-        """Begin, unless it runs or the file is there; a failed one begins again."""
-        with self._lock:
-            arrived = self.state == "done" and os.path.exists(formats.cache_path())
-            if self.state == "running" or arrived:
-                return
-            self.received, self.total = 0, 0
-            self.state, self.message = "running", "The full MNIST is being downloaded."
-            threading.Thread(target=self._run, name="mnist-download", daemon=True).start()
-
-    def _run(self) -> None:
-        try:
-            path = fetch(self._report, self._sources, self._timeout)
-            ended = "done", f"The full MNIST has arrived: {path}."
-        except DataError as error:
-            ended = "failed", str(error)
-        except Exception as error:  # a thread that dies silently would run for ever on the page
-            ended = "failed", f"The download broke off ({error!r}); try again."
-        with self._lock:
-            self.message, self.state = ended[1], ended[0]
-
-    def _report(self, received: int, total: int) -> None:
-        self.received, self.total = received, total
+_jobs = Jobs(1)
 
 
-_the_one = Download()
+def download() -> Job | None:
+    """The download of this process, which every visitor sees; None before it was begun."""
+    return _jobs.look("mnist")
 
 
-def download() -> Download:
-    """The download of this process: every visitor sees the same one."""
-    return _the_one
+def start_download(
+    sources: Sequence[Source] = SOURCES, timeout: tuple[float, float] = TIMEOUT
+) -> Job:
+    """Begin it, unless it is under way or the file is there; one that failed begins anew. Its share
+    stays 0 where no server says how large its file is."""
+
+    def run(report: Report) -> Path:
+        return fetch(lambda received, total: report(received / total if total else 0.0),
+                     sources, timeout)  # fmt: skip
+
+    last = download()
+    if last and last.state == "done" and not os.path.exists(last.result()):
+        _jobs.forget("mnist")
+    return _jobs.ask("mnist", lambda: in_thread(run, "The download"))

@@ -8,21 +8,19 @@ the visitor's secret and the id is unguessable; no address of the app takes a pa
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import re
 import secrets
-import shutil
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mnist_core import storage
+from mnist_core.storage.store import last_use
 
 from . import formats, uploads
 from .formats import DataError, Mnist, Split
 
-KEPT_HOURS = 24  # since it was last used
+KEPT_HOURS = round(storage.SHELVES["own"].seconds / 3600)  # since it was last used
 MOST_EACH = 3  # data sets of one visitor
 MOST_BYTES = 2 * 2**30  # of all visitors together
 
@@ -47,10 +45,12 @@ def is_own(source: str) -> bool:
 
 
 def of(owner: str) -> list[Kept]:
-    """The owner's data sets, the newest first; what has expired is removed on the way."""
-    sweep()
-    found = [_kept(path) for path in _folder(owner).glob("*/*.npz")]
-    return sorted(found, key=lambda kept: -kept.expires)
+    """The owner's data sets, the one used last first; what has expired is removed on the way."""
+    storage.sweep()
+    mine = _folder(owner).name
+    items = [item for item in storage.shelf("own") if item.owner == mine]
+    found = (_kept(path) for item in reversed(items) for path in item.path.glob("*.npz"))
+    return [kept for kept in found if kept]
 
 
 def keep(
@@ -59,7 +59,7 @@ def keep(
     """Check the files, bring them into one form, keep them. Raises DataError, one sentence."""
     if len(of(owner)) >= MOST_EACH:
         raise DataError(f"You have {MOST_EACH} data sets here already; delete one first.")
-    if _size() > MOST_BYTES:
+    if sum(item.bytes for item in storage.shelf("own")) > MOST_BYTES:
         raise DataError("The server has no room for more data at the moment; try again later.")
     brought = uploads.read_files(given, report)
     return _write(owner, given[0][0] if given else "", brought.train, brought.test)
@@ -72,20 +72,19 @@ def _write(owner: str, name: str, train: Split, test: Split) -> Kept:
         formats.write(path, Mnist(train, test, path.name, str(path)))
     except OSError as error:
         raise DataError(storage.unwritable(path, error)) from error
-    return _kept(path)
+    return Kept(str(path), path.stem, last_use(path.parent) + 3600 * KEPT_HOURS)
 
 
 def delete(owner: str, source: str) -> None:
     """Remove one of the owner's data sets; another's is left alone."""
     place = Path(source).parent
     if place.parent == _folder(owner):
-        shutil.rmtree(place, ignore_errors=True)
+        storage.remove(place)
 
 
 def touch(source: str) -> None:
     """It is in use: its day begins again."""
-    with contextlib.suppress(OSError):
-        _mark(Path(source)).touch()
+    storage.use(Path(source).parent)
 
 
 def computed_folder(source: str) -> Path | None:
@@ -93,20 +92,8 @@ def computed_folder(source: str) -> Path | None:
     return Path(source).parent / "computed" if is_own(source) else None
 
 
-def _mark(path: Path) -> Path:
-    """A file whose time is the last use. Not the data's own, which tells when they change."""
-    return path.with_name("used")
-
-
-def _last_use(path: Path) -> float:
-    """Seconds since 1970. Raises OSError if it is gone."""
-    with contextlib.suppress(FileNotFoundError):
-        return _mark(path).stat().st_mtime
-    return path.stat().st_mtime
-
-
 def _folder(owner: str) -> Path:
-    return folder() / hashlib.sha256(owner.encode()).hexdigest()[:32]
+    return folder() / storage.whose(owner)
 
 
 def _safe(name: str) -> str:
@@ -115,23 +102,7 @@ def _safe(name: str) -> str:
     return re.sub(r"[^\w]+", "-", stem).strip("-_")[:40] or "digits"
 
 
-def _kept(path: Path) -> Kept:
-    return Kept(str(path), path.stem, _last_use(path) + 3600 * KEPT_HOURS)
-
-
-def sweep(now: float | None = None) -> None:
-    """Remove what has not been used for a day, with all that was computed from it; `now` is in
-    seconds since 1970."""
-    now = time.time() if now is None else now
-    for path in folder().glob("*/*/*.npz"):
-        with contextlib.suppress(OSError):  # another thread may sweep too
-            if now - _last_use(path) > 3600 * KEPT_HOURS:
-                shutil.rmtree(path.parent, ignore_errors=True)
-
-
-def _size() -> int:
-    size = 0
-    for path in folder().glob("*/*/**/*.npz"):
-        with contextlib.suppress(OSError):  # another visitor may delete it meanwhile
-            size += path.stat().st_size
-    return size
+def _kept(path: Path) -> Kept | None:
+    with contextlib.suppress(OSError):  # it may have gone just now
+        return Kept(str(path), path.stem, last_use(path.parent) + 3600 * KEPT_HOURS)
+    return None

@@ -7,6 +7,7 @@ one sentence, as a DataError.
 
 from __future__ import annotations
 
+import gzip
 import io
 import re
 import zipfile
@@ -65,13 +66,7 @@ def read_files(uploads: Sequence[Upload], report: Report | None = None) -> Broug
         most = MOST_BYTES // 2**20
         raise DataError(f"These files have {size / 2**20:,.0f} MB together; {most} MB is the most.")
     names = ", ".join(name for name, _ in uploads)
-    try:
-        splits = _read(uploads, report or (lambda share: None))
-    except DataError:
-        raise
-    except (*formats.DAMAGED, NotImplementedError, OSError) as error:
-        raise DataError(f"{names} is damaged or cut short ({error}); get a new copy.") from error
-    return _whole(names, splits)
+    return _whole(names, _read(uploads, report or (lambda share: None)))
 
 
 def _read(uploads: Sequence[Upload], report: Report) -> list[Split]:
@@ -83,7 +78,9 @@ def _read(uploads: Sequence[Upload], report: Report) -> list[Split]:
         return _idx_files(uploads)
     if content.count(b"PK\1\2") > 2 * MOST_PICTURES:  # before zipfile makes an object of each
         raise DataError(f"{name} has too many entries; {MOST_PICTURES:,} pictures are the most.")
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+    with formats.decoding(name):
+        archive = zipfile.ZipFile(io.BytesIO(content))
+    with archive:
         _check_archive(name, archive, len(content))
         if any(member.filename.endswith(".npy") for member in archive.infolist()):
             return _npz(name, archive)
@@ -194,9 +191,8 @@ def _idx_ndim(name: str, content: bytes) -> int:
     if not content:
         raise DataError(f"{name} is empty; get a new copy.")
     if content.startswith(b"\x1f\x8b"):
-        import gzip
-
-        content = gzip.GzipFile(fileobj=io.BytesIO(content)).read(4)
+        with formats.decoding(name):
+            content = gzip.GzipFile(fileobj=io.BytesIO(content)).read(4)
     if content[:2] != b"\0\0" or len(content) < 4:
         raise DataError(f"{name} is of no known kind; upload an .npz, a ZIP or IDX files.")
     if content[2] != 8 or content[3] not in (1, 3):
@@ -221,7 +217,8 @@ def _pictures(name: str, archive: zipfile.ZipFile, report: Report) -> list[Split
     for i, member in enumerate(members):
         where = f"{member.filename} in {name}"
         try:
-            content = archives.content(archive, member, MOST_PICTURE_BYTES)
+            with formats.decoding(where):
+                content = archives.content(archive, member, MOST_PICTURE_BYTES)
         except archives.UnusualMember as error:
             raise DataError(f"{where} {error}.") from error
         images[i] = _picture(where, content)

@@ -1,7 +1,7 @@
 """What to train: the tables of choices, the frozen RunSpec made of them, and recipes.
 
 A design is plain values: it can be compared, put into a link and taken out again. It never trains
-anything and knows no data. Imports no other package.
+anything and knows no data. May import `basis`.
 """
 
 from .recipes import RECIPES, Recipe

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import NamedTuple
 
+from mnist_core.basis import LabError
+
 from .spec import RunSpec
 
 KEYS = ("lock", "hide", "mission")
@@ -19,7 +21,7 @@ CONTROLS = tuple(f.name for f in fields(RunSpec))  # by the names that RunSpec h
 _PART = re.compile(r"(?P<goal>[a-z]+)(?P<number>\d+(?:\.\d+)?)")
 
 
-class LessonError(ValueError):
+class LessonError(LabError):
     """A lesson's part of a link that cannot be used; the message is one plain sentence."""
 
 

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
+from mnist_core.basis import LabError
+
 from . import rules
 from .blocks import L2, Block, convolution, dense, hidden
 from .choices import (
@@ -63,7 +65,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class SpecError(ValueError):
+class SpecError(LabError):
     """A design, or its URL form, that cannot be used; the message is one plain sentence."""
 
 
@@ -176,6 +178,8 @@ class RunSpec:
     def from_query(cls, query: Mapping[str, str]) -> RunSpec:
         """The design that `to_query` wrote. Raises SpecError, in one sentence, for anything else:
         an unknown version or key, a value that does not parse, a design that cannot be trained."""
+        if not isinstance(query, Mapping):
+            raise SpecError("This is no design: it has no parts by their names.")
         given = dict(query)
         version = given.pop("v", VERSION)
         if version != VERSION:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mnist_core.basis import LabError
 from mnist_core.runs import models
 from mnist_core.runs.artifacts import Evaluation
 from mnist_core.runs.records import IMPORTED, Run, Runs
@@ -45,10 +46,10 @@ class Export(NamedTuple):
 
 
 def take(runs: Runs, run: Run) -> Taken:
-    """Everything about an ended run. Raises ValueError if its weights are gone."""
+    """Everything about an ended run. Raises LabError if its weights are gone."""
     checkpoint = runs.checkpoint(run.id)
     if checkpoint is None:
-        raise ValueError("This run has no weights to take away: it may have expired.")
+        raise LabError("This run has no weights to take away: it may have expired.")
     history = events.timeline(runs.history(run.id))
     answers = runs.evaluation(run.id)
     return Taken(run, history, checkpoint.answer, checkpoint.step, answers)

@@ -6,23 +6,20 @@ import html
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from mnist_core.analysis import evaluation
+from mnist_core.analysis.comparison import described
 from mnist_core.charts.plotting import Chart
-from mnist_core.design.spec import (
-    INITIALIZERS,
-    KEEPS,
-    LOSSES,
-    OPTIMIZERS,
-    SCHEDULES,
-    VALIDATIONS,
-    RunSpec,
-)
+from mnist_core.design.choices import ACTIVATIONS, INITIALIZERS, OPTIMIZERS
+from mnist_core.design.spec import RunSpec
+from mnist_core.design.variations import plain
 from mnist_core.runs.artifacts import Evaluation
 from mnist_core.runs.records import Run
 
 from .chart_sheets import SCALES, SIZE, config
 
+SHOWN_AS_LAYERS = ("Network", "Activations", "Kernels")  # settings that the table of layers has
 NO_ANSWERS = ("Its answers to the test images were not at hand: open this run on the Evaluate "
               "page, then export the report again.")  # fmt: skip
 
@@ -132,29 +129,20 @@ def _layers(spec: RunSpec) -> str:
             f"<tbody>{rows}</tbody></table>")  # fmt: skip
 
 
-def _arguments(given: dict[str, object]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in given.items() if name != "scale")
+def _arguments(given: dict[str, Any]) -> str:
+    """The arguments of a layer in words."""
+    words = {
+        "units": lambda n: f"{n:,} units", "filters": lambda n: f"{n:,} filters",
+        "kernel_size": lambda n: f"{n} × {n}", "pool_size": lambda n: f"{n} × {n}",
+        "rate": lambda share: f"{share:.0%}", "activation": lambda name: ACTIVATIONS[name].label,
+        "kernel_initializer": lambda name: INITIALIZERS[name].label,
+        "kernel_regularizer": lambda rule: f"L2 {plain(rule.factor)}",
+    }  # fmt: skip
+    return ", ".join(words[name](value) for name, value in given.items() if name in words)
 
 
 def _settings(spec: RunSpec) -> str:
-    validation = VALIDATIONS[spec.validation].label
-    if spec.validation == "share":
-        validation = f"{spec.validation_share:.0%} of the training images"
-    rows = {
-        "Optimizer": f"{OPTIMIZERS[spec.optimizer].label}, learning rate {spec.learning_rate:g}",
-        "Schedule": SCHEDULES[spec.schedule].label,
-        "Batch size": spec.batch_size,
-        "Epochs": spec.epochs,
-        "Validation": validation,
-        "Loss": f"{LOSSES[spec.loss].label} cross-entropy",
-        "Label smoothing": spec.label_smoothing or "none",
-        "L2": spec.l2 or "none",
-        "Initial weights": INITIALIZERS[spec.initializer].label,
-        "Augmentation": spec.augment if spec.augment else "none",
-        "Answers with": KEEPS[spec.keep].label,
-        "Patience": f"{spec.patience} epochs" if spec.patience else "none",
-        "Seed": spec.seed,
-    }
+    rows = {label: said for label, said in described(spec).items() if label not in SHOWN_AS_LAYERS}
     cells = "".join(f"<tr><td>{name}</td><td>{_text(value)}</td></tr>"
                     for name, value in rows.items())  # fmt: skip
     return f"<h2>The training</h2><table><tbody>{cells}</tbody></table>"

@@ -2,7 +2,8 @@
 
 From an image file or a canvas: which pixels are ink (`paper`), where the digits are (`finder`,
 `cutter`), and each of them as MNIST's makers would have stored it (`drawing`). It never knows what
-digit it looks at, unless a reader is handed to it. Imports no other package.
+digit it looks at, unless a reader is handed to it. May import
+`basis`.
 """
 
 from .drawing import Digit, Reading, read_digits, read_page, stages, to_mnist

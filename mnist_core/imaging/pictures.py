@@ -13,6 +13,8 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from mnist_core.basis import LabError
+
 LUMA = np.array([299, 587, 114], np.float32)  # ITU-R BT.601, in thousandths: exact in float32
 MOST_PIXELS = 50_000_000
 LONGEST_SIDE = 1024
@@ -32,14 +34,14 @@ OTHERS = {
 }
 
 
-class EmptyDrawing(ValueError):
+class EmptyDrawing(LabError):
     """The picture is all background: there is nothing to show to a model."""
 
     def __init__(self) -> None:
         super().__init__("There is no ink yet: draw a digit.")
 
 
-class BadImage(ValueError):
+class BadImage(LabError):
     """The array or file cannot be taken as a picture; the message says why in one sentence."""
 
 

@@ -2,10 +2,10 @@
 
 `service` is what a page calls; `dispatcher` is its thread; `cluster` is Dask; `worker` and
 `tapes` are what runs over there. Pages never wait for it and never see a worker. May import
-`storage`, `network`, `design`, `data`, `statistics`, `lessons`, `training` and `runs`.
+`basis`, `storage`, `network`, `design`, `data`, `statistics`, `lessons`, `training` and `runs`.
 """
 
-from .remote_calls import Call
+from .errands import Call
 from .service import Service
 
 __all__ = ["Call", "Service"]

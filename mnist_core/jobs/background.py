@@ -1,21 +1,19 @@
 """What takes longer than a page may: computed once in a process of its own, kept, shared by all.
 
 A task is a name of TASKS. Its result is an .npz file in the lab's home, named after the data's
-fingerprint, so every visitor and the next server find it. One task runs at a time, at low priority
+digest, so every visitor and the next server find it. One task runs at a time, at low priority
 and on one core: training and pages go first. The process ends with the one that started it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import queue
 import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +21,14 @@ from pathlib import Path
 import numpy as np
 
 from mnist_core import storage
+from mnist_core.basis import Job, Jobs, LabError
 from mnist_core.data import dataset, own_data
 from mnist_core.data.dataset import Mnist
 from mnist_core.statistics import label_errors, projections
 
 ROOT = Path(__file__).resolve().parents[2]
-KEPT = 60  # result files; the ones that were not used for longest go first
+MOST_READ = 12  # results that are held in memory, a few megabytes each
+REFUSED = 2  # how its process ends when the data are at fault, with a sentence
 
 Report = Callable[[float], None]
 Arrays = dict[str, np.ndarray]
@@ -71,110 +71,53 @@ TASKS = {
 }
 
 
-def fingerprint(data: Mnist) -> str:
-    """A name for what the data holds, whatever file it came from; 0.1 s for MNIST."""
-    digest = hashlib.blake2b(digest_size=12)
-    for split in (data.train, data.test):
-        digest.update(str(split.images.shape).encode())
-        digest.update(np.ascontiguousarray(split.images).data)
-        digest.update(np.ascontiguousarray(split.labels).data)
-    return digest.hexdigest()
-
-
 # ------------------------------------------------------------ in the asking process
 
 
-class Job:
-    """One task on one data set. `state` is "waiting", "running", "done" or "failed" with a
-    `message`; `share` is what is done of it, 0…1."""
+class Computation(Job):
+    """One task of TASKS on the data of `source`. Its result is the arrays of the file `path`."""
 
     def __init__(self, task: str, source: str, path: Path) -> None:
+        super().__init__(TASKS[task].label, TASKS[task].seconds)
         self.task, self.source, self.path = task, source, path
-        self.state, self.message, self.share = "waiting", "", 0.0
-        self._first = self._last = (0.0, 0.0)  # when, and the share then
-        self._read: Arrays | None = None
 
-    @property
-    def label(self) -> str:
-        return TASKS[self.task].label
-
-    @property
-    def remaining(self) -> float:
-        """About how many seconds more, once it is running."""
-        now, (began, before), (heard, share) = time.monotonic(), self._first, self._last
-        if share <= before:  # nothing was heard yet, or nothing since the first word
-            return max(1.0, TASKS[self.task].seconds - (now - began))
-        return max(0.0, (heard - began) / (share - before) * (1 - share) - (now - heard))
-
-    def begin(self) -> None:
-        """Its process is being started."""
-        self.state, self._first = "running", (time.monotonic(), 0.0)
-
-    def hear(self, share: float) -> None:
-        """It has come so far. The first word counts from its own time: before it libraries load."""
-        self.share = share
-        self._last = (time.monotonic(), share)
-        if self._first[1] == 0:
-            self._first = self._last
-
-    def result(self) -> Arrays:
-        """The arrays of a job that is done, read once."""
-        if self._read is None:
-            with np.load(self.path, allow_pickle=False) as kept:
-                self._read = dict(kept)
-        return self._read
+    def read(self) -> None:
+        """It is done: its arrays are what the file holds. They are in use now."""
+        storage.use(self.path)
+        with np.load(self.path, allow_pickle=False) as kept:
+            self.set_result(dict(kept))
 
 
-def job(task: str, source: str, data_fingerprint: str) -> Job:
-    """The job for `task` on the data of `dataset.load(source)`, begun if nobody has yet. Returns
-    at once; call it again to see how far it is. One that failed is begun anew for whoever has the
-    same digits in another place: the first one's file may be gone."""
-    name = f"{data_fingerprint}-{task}-{TASKS[task].version}.npz"
-    path = (own_data.computed_folder(source) or storage.home() / "computed") / name
-    with _lock:
-        known = _jobs.get(path)
-        if known is None or (known.state == "done" and not path.exists()):
-            known = _jobs[path] = Job(task, source, path)
-            _enter(known)
-        elif known.source != source and known.state in ("waiting", "failed"):
-            failed, known.source = known.state == "failed", source
-            if failed:
-                _enter(known)
-        _forget_old()
-    return known
+def job(task: str, data: Mnist) -> Computation:
+    """The job for `task` on these data, begun if nobody has yet. Returns at once; call it again to
+    see how far it is."""
+    name = f"{data.digest[:24]}-{task}-{TASKS[task].version}.npz"
+    path = (own_data.computed_folder(data.source) or storage.home() / "computed") / name
+    known = _jobs.look(path)
+    if known and known.state == "done" and not path.exists():  # it was swept away
+        _jobs.forget(path)
+    found = _jobs.ask(path, lambda: _begun(task, data.source, path))
+    if found.state == "waiting":  # the same digits in a file that is there now
+        found.source = data.source
+    return found
 
 
-def retry(failed: Job) -> None:
-    """Try a failed job once more."""
-    with _lock:
-        _enter(failed)
-
-
-_lock = threading.RLock()
-_jobs: dict[Path, Job] = {}
-_line: queue.Queue[Job] = queue.Queue()
+_jobs = Jobs(MOST_READ)
+_line: queue.Queue[Computation] = queue.Queue()
 _worker: threading.Thread | None = None
 
 
-def _enter(entered: Job) -> None:
+def _begun(task: str, source: str, path: Path) -> Computation:
     global _worker
-    if entered.path.exists():
-        entered.state, entered.share = "done", 1.0
-        with contextlib.suppress(OSError):
-            os.utime(entered.path)  # used now: the last to be cleared away
-        return
-    entered.state, entered.share = "waiting", 0.0
-    _line.put(entered)
+    begun = Computation(task, source, path)
+    if path.exists():
+        begun.read()
+        return begun
+    _line.put(begun)
     if _worker is None:
         _worker = threading.Thread(target=_work, name="background", daemon=True)
         _worker.start()
-
-
-def _forget_old() -> None:
-    """Results are a few megabytes each; a visitor's own data must not stay in memory for good."""
-    ended = [path for path, job in _jobs.items() if job.state == "done"]
-    for path in ended[:-KEPT]:
-        del _jobs[path]
+    return begun
 
 
 def _work() -> None:
@@ -183,17 +126,18 @@ def _work() -> None:
         entered.begin()
         try:
             _run(entered)
+            entered.read()
         except Exception as error:  # whatever it was, the next job must have its turn
-            entered.state, entered.message = "failed", f"{entered.label} failed: {error}"
+            entered.fail(error)
 
 
-def _run(entered: Job) -> None:
-    """Start the process, hear its shares, and look at what it left."""
+def _run(entered: Computation) -> None:
+    """Start the process and hear its shares, until its file is there. Raises LabError with the
+    process's own sentence, RuntimeError with its last words for a fault of ours."""
     own = own_data.computed_folder(entered.source)
     if own and not own.parent.exists():
-        raise RuntimeError("these data are no longer here")
+        raise LabError("These data are no longer here.")
     entered.path.parent.mkdir(parents=True, exist_ok=True)
-    _clear_away(entered.path.parent)
     command = [sys.executable, "-m", __name__, entered.task, entered.source, str(entered.path)]
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     # One thread: on a shared machine two of them spend their time waiting for each other.
@@ -205,19 +149,14 @@ def _run(entered: Job) -> None:
     ) as process:  # fmt: skip
         for line in process.stdout or ():
             with contextlib.suppress(ValueError):  # a library's own words, not a share
-                entered.hear(float(line))
-        if process.wait() == 0 and entered.path.exists():
-            entered.state, entered.share = "done", 1.0
-            return
+                entered.report(float(line))
+        ended = process.wait()
         said.seek(0)
-        words = said.read().strip().splitlines() or ["its process was ended from outside"]
-        raise RuntimeError(words[-1].split("Error: ")[-1])
-
-
-def _clear_away(folder: Path) -> None:
-    files = sorted(folder.glob("*.npz"), key=lambda file: file.stat().st_mtime)
-    for file in files[:-KEPT]:
-        file.unlink(missing_ok=True)
+        words = said.read().strip()
+    if ended == REFUSED:
+        raise LabError(f"{entered.label} cannot be computed: {words.splitlines()[-1]}")
+    if ended or not entered.path.exists():
+        raise RuntimeError(words[-3000:] or f"its process was ended from outside ({ended})")
 
 
 # -------------------------------------------------------------- in its own process
@@ -234,7 +173,11 @@ def _main(task: str, source: str, path: str) -> None:
         out.write(f"{share:.4f}\n")
         out.flush()
 
-    arrays = TASKS[task].compute(dataset.load(source), report)
+    try:
+        arrays = TASKS[task].compute(dataset.load(source), report)
+    except LabError as error:
+        sys.stderr.write(f"\n{error}")
+        sys.exit(REFUSED)
     with storage.replacing(Path(path)) as file:
         storage.write_npz(file, arrays)
 

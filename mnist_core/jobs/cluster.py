@@ -19,7 +19,7 @@ import dask.config
 import numpy as np
 from distributed import Client, Future, KilledWorker, LocalCluster
 
-from mnist_core.data.dataset import Mnist
+from mnist_core.data.dataset import Identity, Mnist
 from mnist_core.design.spec import RunSpec
 from mnist_core.runs.records import Run
 from mnist_core.training import events
@@ -100,7 +100,7 @@ class Cluster:
             self._process = _start_worker(self._scheduler.scheduler_address, self._folder)
 
     def train(
-        self, run: Run, data: worker.Data, resume: events.Checkpoint | None, told: Sequence[tuple],
+        self, run: Run, data: Identity, resume: events.Checkpoint | None, told: Sequence[tuple],
         ended: Callable[[Future], None],
     ) -> Future:  # fmt: skip
         """Start a run; `ended` is called, in Dask's thread, when there is a `result`."""
@@ -108,7 +108,7 @@ class Cluster:
         return self._submit(worker.train, arguments, f"train-{run.id}", ended)
 
     def evaluate(
-        self, spec: RunSpec, weights: Mapping[str, np.ndarray], data: worker.Data, step: int,
+        self, spec: RunSpec, weights: Mapping[str, np.ndarray], data: Identity, step: int,
         ended: Callable[[Future], None],
     ) -> Future:  # fmt: skip
         """Have a model answer the test images; `ended` as for `train`."""

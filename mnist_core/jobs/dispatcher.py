@@ -9,11 +9,16 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mnist_core.data import dataset, own_data
+from mnist_core import storage
+from mnist_core.basis import LabError, told
+from mnist_core.data import dataset
+from mnist_core.data.formats import Identity
 from mnist_core.runs import expiry
+from mnist_core.runs.database import StoreError
 from mnist_core.runs.patience import Patient
 from mnist_core.runs.records import Run, Runs
 from mnist_core.training import estimate, events, host
@@ -25,13 +30,15 @@ if TYPE_CHECKING:  # Dask is imported by the service's own thread
     from distributed import Future
 
     from .cluster import Cluster
-    from .worker import Data, Done, Result
+    from .worker import Done, Result
 
 SMALLER = "If this happens again, the machine may be short of memory: make the design smaller"
 FIRST_PAGE_SECONDS = 1.0  # left to the visitor who starts the server, before anything heavy begins
 TICK_SECONDS = 2.0  # between two looks at the cluster
 SWEEP_SECONDS = 600.0  # between two looks for what has expired, when no job ends meanwhile
 RETRY_SECONDS = 1.0  # between two attempts to reach a scheduler that does not answer
+# What can be amiss: each condition has one owner here, which raises it and clears it.
+CONDITIONS = ("failed", "away", "workers", "records", "disk")
 WATCHED_SECONDS = 120.0  # a browser asks for a hidden page once a minute
 MEMORY_LIMIT = 1.5e9  # bytes that a worker may take: each design leaves some of its code behind
 HEADROOM = 0.25e9  # bytes that one more job may add: the largest design was seen to add 0.16e9
@@ -45,13 +52,13 @@ class Dispatcher:
     def __init__(self, runs: Runs, source: str, scheduler: str | None = None) -> None:
         """`source` is what workers warm up with; `scheduler` a Dask address, None to embed one."""
         self.runs, self.source, self.address = runs, source, scheduler
-        self.state, self.message = "starting", ""
+        self.state, self._amiss = "starting", {}
         self._figures = runs.folder / "calibration.json"
         self.slots = 1
         # Figures of another machine's workers are of no use after a change of cluster.
         self.calibration = None if scheduler else estimate.kept(self._figures, host.identity())
         self.closing = threading.Event()
-        self.records: Runs = Patient(runs, self._say, self.closing)
+        self.records: Runs = Patient(runs, partial(self.amiss, "records"), self.closing)
         self.errands = Errands(self)
         self.seen: dict[str, float] = {}  # when each run was last looked at
         self._inbox: queue.Queue[Callable[[], None] | None] = queue.Queue()
@@ -90,9 +97,17 @@ class Dispatcher:
             raise ClusterLost
         return self._cluster
 
-    def _say(self, message: str) -> None:
-        if self.state not in ("failed", "away"):
-            self.message = message
+    @property
+    def message(self) -> str:
+        """What is amiss, in a sentence for each condition; "" if nothing is."""
+        return " ".join(self._amiss.values())
+
+    def amiss(self, condition: str, message: str = "") -> None:
+        """Raise a condition of CONDITIONS with its sentence, or clear it: each by its owner, so
+        that none stands longer than it holds."""
+        assert condition in CONDITIONS, condition
+        others = {name: said for name, said in self._amiss.items() if name != condition}
+        self._amiss = others | ({condition: message} if message else {})
 
     # ---- the thread
 
@@ -103,11 +118,15 @@ class Dispatcher:
                 self._connect()
             except Exception as error:  # no page may break because training cannot start
                 if self.address is None:
-                    return self._give_up(error)
+                    self._give_up(error)
+                    break
                 self._be_away()
+                self._clean()
                 self.closing.wait(RETRY_SECONDS)
             else:
                 self._serve()
+        while not self.closing.wait(TICK_SECONDS):  # what was promised to be deleted still is
+            self._clean()
         self._disconnect()
 
     def _connect(self) -> None:
@@ -119,22 +138,23 @@ class Dispatcher:
         except BaseException:
             cluster.close()
             raise
-        self._cluster, self.state, self.message = cluster, "starting", ""
-        self._guarded(self._expire)
+        self._cluster, self.state = cluster, "starting"
+        self.amiss("away")
         self._guarded(self._dispatch)
 
     def _give_up(self, error: Exception) -> None:
         logging.getLogger(__name__).exception("The service could not start.")
-        self.state, self.message = "failed", f"Training is not available: {error}"
+        self.state, self._amiss = "failed", {"failed": f"Training is not available: {error}"}
         for run in self.records.active():  # asked for meanwhile; nobody will train them
             self.records.end(run.id, "failed", self.message)
-        self.errands.calls.give_up(0.0, self.message)
+        self.errands.give_up(self.message)
 
     def _be_away(self) -> None:
         self.state = "away"
         waits_for = f"the scheduler at {self.address}" if self.address else "its process"
-        self.message = (f"Training waits for {waits_for}, which does not answer. It is tried again "
-                        "every few seconds.")  # fmt: skip
+        self.amiss("workers")
+        self.amiss("away", f"Training waits for {waits_for}, which does not answer. It is tried "
+                   "again every few seconds.")  # fmt: skip
 
     def _serve(self) -> None:
         """Do what comes in, and look after the cluster, until it is lost or the service closed."""
@@ -147,6 +167,7 @@ class Dispatcher:
                 self._guarded(job)
             if time.monotonic() - self._ticked > TICK_SECONDS:
                 self._guarded(self._tick)
+                self._clean()
                 self._ticked = time.monotonic()
 
     def _guarded(self, job: Callable[[], object]) -> None:
@@ -161,14 +182,9 @@ class Dispatcher:
         self.cluster.mend()
         for run in list(self._told):
             self._deliver(run)
-        if not self.cluster.slots():
-            self._say(f"The cluster at {self.address} has no worker: start one with "
-                      "--resources train=1.")  # fmt: skip
-        elif self.message.startswith("The cluster at"):
-            self._say("")
-        self.errands.calls.give_up()
-        if time.monotonic() - self._swept > SWEEP_SECONDS:
-            self._guarded(self._expire)
+        missing = f"The cluster at {self.address} has no worker: start one with --resources train=1"
+        self.amiss("workers", "" if self.cluster.slots() else f"{missing}.")
+        self.errands.give_up()
         self._dispatch()
 
     def lost(self) -> None:
@@ -222,25 +238,29 @@ class Dispatcher:
     def _begin(self, run: Run) -> None:
         try:
             self._train(run)
-        except Exception as error:  # a checkpoint that cannot be read, or a scheduler just gone
-            logging.getLogger(__name__).exception("Run %s did not begin.", run.id)
-            self.records.end(run.id, "failed", f"The training could not begin: {error}")
+        except (OSError, ClusterLost) as error:  # a scheduler just gone, a disk
+            why = f"The training could not begin ({error}): try again."
+            self.records.end(run.id, "interrupted", why)
+        except Exception as error:
+            why = told(error, f"Run {run.id} did not begin.")
+            self.records.end(run.id, "failed", f"The training could not begin. {why}")
 
     def _train(self, run: Run) -> None:
         self._futures[run.id] = self.cluster.train(
-            run, self.data(run.source), self.runs.start(run.id),
+            run, self.known(run.identity), self.runs.start(run.id),
             self._told.pop(run.id, ()),
             lambda future: self._inbox.put(lambda: self._end(run, future)),
         )  # fmt: skip
 
-    def data(self, source: str) -> Data:
-        """What a worker is told of the digits of a source."""
-        from .worker import Data
-
+    def known(self, data: Identity) -> Identity:
+        """What a worker is told of these data: also what they are, if their record is of before
+        that was noted."""
+        if data.digest:
+            return data
         try:
-            return Data(source, dataset.digest(dataset.load(source)))
+            return dataset.load(data.source).identity
         except dataset.DataError:  # the worker may have it, or will say the same
-            return Data(source)
+            return data
 
     # ---- trainings
 
@@ -261,7 +281,8 @@ class Dispatcher:
         run = message["run"]
         if run not in self._futures:  # another app's on the same cluster, or of before
             return
-        happened = [events.from_wire(values) for values in message["events"]]
+        said = (events.from_wire(values) for values in message["events"])
+        happened = [event for event in said if event]
         self.records.append(run, happened)
         self._deliver(run)
         kept = any(isinstance(event, events.Checkpointed) for event in happened)
@@ -269,11 +290,14 @@ class Dispatcher:
             self._save(run, checkpoint)
 
     def _save(self, run: str, checkpoint: events.Checkpoint) -> None:
+        """Keep a checkpoint on the way. If it cannot be, the run goes on: there may be room by its
+        end. What is said of it goes with the next one that can be kept, or with the run."""
         try:
-            self.runs.save_checkpoint(run, checkpoint)
-        except OSError as error:  # the run goes on: there may be room by its end
-            self._say(f"A checkpoint could not be saved ({error.strerror or error}): make room on "
-                      "the server's disk.")  # fmt: skip
+            self.records.save_checkpoint(run, checkpoint)
+            self.amiss("disk")
+        except OSError as error:
+            self.amiss("disk", f"A checkpoint could not be saved ({error.strerror or error}): make "
+                       "room on the server's disk.")  # fmt: skip
 
     def _tell(self, run: str, command: str, value: Any = None) -> None:
         self._told.setdefault(run, []).append((command, value))
@@ -299,7 +323,7 @@ class Dispatcher:
         try:
             done = self.cluster.result(future)
             if done.result is None:
-                self.ship(done.worker, run.source)
+                self.ship(done.worker, run.identity)
                 return self._train(run)
             self._keep(run.id, done.result)
         except WorkerDied:
@@ -309,20 +333,27 @@ class Dispatcher:
         except ClusterLost:
             return self.lost()
         except Exception as error:
-            logging.getLogger(__name__).exception("Run %s failed.", run.id)
-            self.records.end(run.id, "failed", f"The training failed: {error}")
+            why = told(error, f"Run {run.id} failed.")
+            # What was trained before stands: the run can be taken up again.
+            status = "interrupted" if self.runs.has_weights(run.id) else "failed"
+            self.records.end(run.id, status, f"The training failed. {why}")
         del self._futures[run.id]
+        self.amiss("disk")
         self._told.pop(run.id, None)
         self.after(done)
 
-    def ship(self, worker: str, source: str) -> None:
-        """Send a worker the digits that its machine does not have."""
-        data = dataset.load(source)
-        self.cluster.ship(worker, dataset.digest(data), data)
+    def ship(self, worker: str, data: Identity) -> None:
+        """Send a worker the digits that its machine does not have. Raises LabError if they are not
+        here either."""
+        found = dataset.load(data.source)
+        if not found.identity.same(data):
+            raise LabError(f"The data of this run, {data.name}, are no longer here: other digits "
+                           "have taken their place.")  # fmt: skip
+        self.cluster.ship(worker, found.digest, found)
 
     def after(self, done: Done | None) -> None:
         """Between two jobs: what has expired goes, and a worker that has grown is replaced."""
-        self._guarded(self._expire)
+        self._clean(soon=True)
         if done and done.memory > MEMORY_LIMIT - HEADROOM:
             self.state = "starting"
             self._guarded(lambda: self.cluster.replace(done.worker))
@@ -336,10 +367,11 @@ class Dispatcher:
             self.records.end(run, "failed", event.message)
             return
         try:
-            self.runs.save_checkpoint(run, event.last)
+            self.records.save_checkpoint(run, event.last)
             self.runs.save(run, "model.keras", result.model)
             if event.snapshots:
                 self.runs.save_snapshots(run, event.snapshots)
+            self.amiss("disk")
         except OSError as error:
             self.records.end(run, "interrupted", "The training ended, but its model could not be "
                               f"saved ({error.strerror or error}): make room on the server's disk; "
@@ -358,11 +390,16 @@ class Dispatcher:
         self.seen = {run: at for run, at in list(self.seen.items()) if now - at < WATCHED_SECONDS}
         return set(self.seen)
 
+    def _clean(self, soon: bool = False) -> None:
+        """Remove what has expired; by the clock, and `soon` after a job has left something."""
+        if soon or time.monotonic() - self._swept > SWEEP_SECONDS:
+            self._swept = time.monotonic()
+            self._guarded(storage.sweep)
+            self._guarded(self._expire)
+
     def _expire(self) -> None:
-        self._swept = time.monotonic()
-        own_data.sweep()
-        self.runs.expire_answers(time.time())
-        kept = self.records.kept()
         needed = self._watched() | self.errands.looked_at()
-        for run in expiry.expired(kept, expiry.rules(), time.time(), needed):
-            self.records.delete(run)
+        with suppress(StoreError):  # busy just now: the next time
+            for run in expiry.expired(self.runs.kept(), expiry.rules(), time.time(), needed):
+                self.runs.delete(run)
+            self.runs.delete_orphans(time.time())

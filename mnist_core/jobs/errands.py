@@ -1,30 +1,43 @@
-"""What goes to a worker beside trainings: evaluations, model files and small jobs, and what becomes
-of them. All of it happens in the dispatcher's thread.
+"""What goes to a worker beside trainings: evaluations, model files and small calls, each a job.
+
+They are small and can be had again at any time, so only their results are kept on disk. Asked for
+from any thread, they are sent and answered in the dispatcher's.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Hashable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from mnist_core.basis import Job, Jobs, LabError
+from mnist_core.data.formats import Identity
 from mnist_core.design.spec import RunSpec
+from mnist_core.runs import models
 from mnist_core.runs.artifacts import DEFAULT
 from mnist_core.runs.records import Runs
-from mnist_core.training import events
-from mnist_core.training.events import ClusterLost, WorkerDied
-
-from . import requests
-from .remote_calls import Call, Calls
-from .requests import Asked, Evaluations
+from mnist_core.training.events import Checkpoint, ClusterLost, WorkerDied
 
 if TYPE_CHECKING:  # Dask is imported by the service's own thread
     from distributed import Future
 
     from .cluster import Cluster
-    from .worker import Data, Done
+    from .worker import Done
 
 CRASHED = "The training process ended unexpectedly"
+BUSY = "The worker is busy with a training: ask again when it is done."
+GONE = "This run and its weights are gone: they may have expired."
+PATIENCE_SECONDS = 30.0  # that a call waits: whoever asked will have gone, or asks again
+MOST_CALLS = 20  # that wait
+FAILED_KEPT = 100
+# What a call may ask for: its name -> the function of `tapes`
+CALLS: Mapping[str, str] = {
+    "fit_line": "fit_line", "fit_line_inside": "fit_line_inside", "gradients": "tapes",
+}  # fmt: skip
+
+Ended = Callable[["Future"], None]
 
 
 class Office(Protocol):
@@ -37,125 +50,203 @@ class Office(Protocol):
     @property
     def cluster(self) -> Cluster: ...
     def hand_in(self, job: Callable[[], None]) -> None: ...
-    def data(self, source: str) -> Data: ...
-    def ship(self, worker: str, source: str) -> None: ...
+    def known(self, data: Identity) -> Identity: ...
+    def ship(self, worker: str, data: Identity) -> None: ...
     def after(self, done: Done | None) -> None: ...
     def lost(self) -> None: ...
 
 
+class Errand(Job):
+    """One such job. `run` is the one whose files it needs, `data` what it is about, if it is about
+    data, and `step` the number of batches after which its weights were taken."""
+
+    run = ""
+    data: Identity | None = None
+    step = 0
+    seconds = float("inf")  # that it waits for a worker before it is given up
+
+    def send(self, office: Office, ended: Ended) -> Future:
+        """Have a worker begin it; in Dask's thread, `ended` is called. Raises LabError, or whatever
+        the cluster does."""
+        raise NotImplementedError
+
+    def keep(self, office: Office, result: Any) -> Any:
+        """What becomes of a worker's result; returns this job's. Raises OSError."""
+        return result
+
+
+class Call(Errand):
+    """A function of `tapes` by its name in CALLS; its result is what that returns."""
+
+    seconds = PATIENCE_SECONDS
+
+    def __init__(self, name: str, arguments: Mapping[str, Any]) -> None:
+        super().__init__("The call")
+        self.name, self.arguments = name, arguments
+
+    def send(self, office: Office, ended: Ended) -> Future:
+        return office.cluster.call(self.name, self.arguments, ended)
+
+
+class Reading(Errand):
+    """An evaluation: a run's weights, or DEFAULT's, and all test images of some data."""
+
+    def __init__(self, run: str, data: Identity) -> None:
+        super().__init__("The evaluation")
+        self.run, self.data = run, data
+
+    def send(self, office: Office, ended: Ended) -> Future:
+        spec, checkpoint = _model(office.records, self.run)
+        self.step = checkpoint.step
+        assert self.data
+        return office.cluster.evaluate(
+            spec, checkpoint.answer, office.known(self.data), checkpoint.step, ended
+        )
+
+    def keep(self, office: Office, result: Any) -> None:
+        assert self.data
+        office.runs.save_evaluation(self.run, result, self.data.digest)
+        if self.run != DEFAULT:
+            right = result.probabilities.argmax(axis=1) == result.labels
+            office.records.measured(self.run, float(right.mean()), float(result.loss), self.step)
+
+
+class Conversion(Errand):
+    """One of MODEL_FILES of a run."""
+
+    def __init__(self, run: str, file: str) -> None:
+        super().__init__("The conversion")
+        self.run, self.file = run, file
+
+    def send(self, office: Office, ended: Ended) -> Future:
+        spec, checkpoint = _model(office.records, self.run)
+        self.step = checkpoint.step
+        return office.cluster.convert(spec, checkpoint.answer, self.file, ended)
+
+    def keep(self, office: Office, result: Any) -> None:
+        office.runs.save_model_file(self.run, self.file, result, self.step)
+
+
+def _model(runs: Runs, run: str) -> tuple[RunSpec, Checkpoint]:
+    """The design and the weights of a run or of DEFAULT. Raises LabError if they are gone."""
+    if run == DEFAULT:
+        shipped = models.default()
+        return shipped.spec, Checkpoint(0, shipped.network.weights(), {})
+    record, checkpoint = runs.get(run), runs.checkpoint(run)
+    if record is None or checkpoint is None:
+        raise LabError(GONE)
+    return record.spec, checkpoint
+
+
 class Errands:
-    """Those that wait, in `evaluations` and `calls`, and those under way."""
+    """Those that wait and those under way."""
 
     def __init__(self, office: Office) -> None:
-        self._office = office
-        self.evaluations, self.calls = Evaluations(office.runs), Calls()
-        self._answers: dict[Future, tuple[Asked, int]] = {}  # under way, by future; of which step
-        self._called: dict[Future, Call] = {}
+        self._office, self._lock = office, threading.Lock()
+        self._jobs = Jobs(FAILED_KEPT)
+        self._waiting: list[Errand] = []
+        self._sent: dict[Future, Errand] = {}
 
     def __len__(self) -> int:
         """How many are under way."""
-        return len(self._answers) + len(self._called)
+        return len(self._sent)
+
+    # ---- asked for, in any thread
+
+    def look(self, key: Hashable) -> Errand | None:
+        """The errand of this key, unless it is done: then what it left speaks for it."""
+        found = self._jobs.look(key)
+        return None if found is None or found.state == "done" else found
+
+    def ask(self, key: Hashable, make: Callable[[], Errand]) -> Errand:
+        """The errand of this key; a new one if there is none under way."""
+        if self.look(key) is None:
+            self._jobs.forget(key)
+        return self._jobs.ask(key, lambda: self._enter(make()))
+
+    def call(self, name: str, arguments: Mapping[str, Any]) -> Call:
+        """A call of its own. Raises ValueError for a name that is not in CALLS, LabError if too
+        many wait."""
+        if name not in CALLS:
+            raise ValueError(f"There is no call {name!r}; known are {', '.join(CALLS)}.")
+        with self._lock:
+            if sum(isinstance(job, Call) for job in self._waiting) >= MOST_CALLS:
+                raise LabError(BUSY)
+        return self._enter(Call(name, arguments))
+
+    def _enter(self, new: Any) -> Any:
+        with self._lock:
+            self._waiting.append(new)
+        return new
+
+    # ---- sent and answered, in the dispatcher's thread
 
     def begin(self, free: int) -> int:
-        """Give waiting ones to at most `free` slots; how many slots are free after that."""
-        for call in self.calls.take(free):
-            free -= 1
-            self._call(call)
-        for asked in self.evaluations.waiting()[: max(0, free)]:
-            free -= 1
-            self._answer(asked)
-        return free
+        """Give waiting ones to at most `free` slots, calls first: somebody looks at them. How many
+        slots are free after that."""
+        with self._lock:
+            self._waiting.sort(key=lambda job: not isinstance(job, Call))
+            taken, self._waiting = self._waiting[: max(0, free)], self._waiting[max(0, free) :]
+        for job in taken:
+            self._send(job)
+        return free - len(taken)
 
     def looked_at(self) -> set[str]:
         """The runs whose files are needed by what is under way."""
-        return {asked.run for asked, _ in self._answers.values()}
+        return {job.run for job in self._sent.values() if job.run}
 
     def back(self) -> None:
         """The cluster is gone: what was under way waits again."""
-        for asked, _ in self._answers.values():
-            self.evaluations.move(asked, "queued")
-        for call in self._called.values():
-            self.calls.back(call)
-        self._answers.clear()
-        self._called.clear()
+        for job in self._sent.values():
+            self._again(job)
+        self._sent.clear()
 
-    def _answer(self, asked: Asked) -> None:
+    def give_up(self, message: str = "") -> None:
+        """Fail those that have waited too long for a worker; all of them with a `message`."""
+        now = time.monotonic()
+        with self._lock:
+            late = [job for job in self._waiting if message or now - job.asked > job.seconds]
+            self._waiting = [job for job in self._waiting if job not in late]
+        for job in late:
+            job.fail(message or BUSY)
+
+    def _again(self, job: Errand) -> None:
+        job.wait_again()
+        with self._lock:
+            self._waiting.insert(0, job)
+
+    def _send(self, job: Errand) -> None:
         try:
-            spec, checkpoint = requests.model(self._office.records, asked.run)
-            future = self._ask(asked, spec, checkpoint)
-        except Exception as error:  # the run has expired, or its checkpoint cannot be read
-            return self.evaluations.move(asked, "failed", f"The {asked.what} failed: {error}")
-        self._answers[future] = asked, checkpoint.step
-        self.evaluations.move(asked, "running")
+            future = job.send(self._office, self._ended)
+        except ClusterLost:
+            return self._again(job)
+        except Exception as error:  # its run has expired, or a scheduler is just gone
+            return job.fail(error)
+        self._sent[future] = job
+        job.begin()
 
-    def _ask(self, asked: Asked, spec: RunSpec, checkpoint: events.Checkpoint) -> Future:
-        def ended(future: Future) -> None:
-            self._office.hand_in(lambda: self._answered(future))
-
-        if asked.file:
-            return self._office.cluster.convert(spec, checkpoint.answer, asked.file, ended)
-        data = self._office.data(asked.source)
-        return self._office.cluster.evaluate(spec, checkpoint.answer, data, checkpoint.step, ended)
+    def _ended(self, future: Future) -> None:
+        self._office.hand_in(partial(self._answered, future))
 
     def _answered(self, future: Future) -> None:
-        asked, step = self._answers.pop(future, (None, 0))
-        if asked is None:
+        job, done = self._sent.pop(future, None), None
+        if job is None:
             return
-        done = None
         try:
             done = self._office.cluster.result(future)
-            if done.result is None:
-                self._office.ship(done.worker, asked.source)
-                return self._answer(asked)
-            self._save_answer(asked, done.result, step)
-            self.evaluations.move(asked, "done")
+            if done.result is None and job.data:
+                self._office.ship(done.worker, job.data)
+                return self._send(job)
+            job.set_result(job.keep(self._office, done.result))
         except WorkerDied:
             self._office.state = "starting"
-            why = f"{CRASHED} during the {asked.what}: try again."
-            self.evaluations.move(asked, "failed", why)
+            job.fail(f"{CRASHED} during {job.label[0].lower()}{job.label[1:]}: try again.")
         except ClusterLost:
-            self.evaluations.move(asked, "queued")
+            self._again(job)
             return self._office.lost()
         except OSError as error:
-            self.evaluations.move(asked, "failed", f"The {asked.what} could not be saved "
-                                   f"({error.strerror or error}): make room on the server's disk.")
+            job.fail(f"{job.label} could not be saved ({error.strerror or error}): make room on "
+                     "the server's disk.")  # fmt: skip
         except Exception as error:
-            logging.getLogger(__name__).exception("The %s of %s failed.", asked.what, asked.run)
-            self.evaluations.move(asked, "failed", f"The {asked.what} failed: {error}")
-        self._office.after(done)
-
-    def _save_answer(self, asked: Asked, result: Any, step: int) -> None:
-        if asked.file:
-            return self._office.runs.save_model_file(asked.run, asked.file, result, step)
-        self._office.runs.save_evaluation(asked.run, result, asked.data)
-        if asked.run != DEFAULT:
-            right = result.probabilities.argmax(axis=1) == result.labels
-            self._office.records.measured(asked.run, float(right.mean()), float(result.loss))
-
-    def _call(self, call: Call) -> None:
-        try:
-            future = self._office.cluster.call(
-                call.name, call.arguments,
-                lambda future: self._office.hand_in(lambda: self._returned(future)),
-            )  # fmt: skip
-        except Exception as error:  # a scheduler just gone
-            return call.fail(f"The worker could not be asked: {error}")
-        self._called[future], call.status = call, "running"
-
-    def _returned(self, future: Future) -> None:
-        call, done = self._called.pop(future, None), None
-        if call is None:
-            return
-        try:
-            done = self._office.cluster.result(future)
-            call.finish(done.result)
-        except WorkerDied:
-            self._office.state = "starting"
-            call.fail(f"{CRASHED}: try again.")
-        except ClusterLost:
-            self.calls.back(call)
-            return self._office.lost()
-        except Exception as error:
-            logging.getLogger(__name__).exception("The call of %s failed.", call.name)
-            call.fail(f"The worker could not do it: {error}")
+            job.fail(error)
         self._office.after(done)

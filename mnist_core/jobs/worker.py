@@ -19,13 +19,14 @@ from distributed import Worker, WorkerPlugin, get_worker
 from distributed.system import MEMORY_LIMIT
 
 from mnist_core.data import dataset
+from mnist_core.data.formats import Identity
 from mnist_core.design.spec import RunSpec
 from mnist_core.network import losses
 from mnist_core.runs.artifacts import Evaluation
 from mnist_core.training import events, frameworks, host
 from mnist_core.training.control import Control
 
-from .remote_calls import CALLS
+from .errands import CALLS
 
 TOPIC = "mnist-lab"
 FLUSH_SECONDS = 0.1  # ten messages a second cost training nothing measurable
@@ -68,15 +69,6 @@ def _done(result: Any) -> Done:
     return Done(result, get_worker().address, psutil.Process().memory_info().rss)
 
 
-@dataclass(frozen=True)
-class Data:
-    """Which data a job is about: what `dataset.load(source)` gives if it has this `digest`. None
-    takes whatever the worker finds."""
-
-    source: str
-    digest: str | None = None
-
-
 _shipped: dict[str, dataset.Mnist] = {}
 
 
@@ -87,9 +79,9 @@ def receive(digest: str, data: dataset.Mnist) -> None:
         del _shipped[next(iter(_shipped))]
 
 
-def _load(wanted: Data) -> dataset.Mnist | None:
+def _load(wanted: Identity) -> dataset.Mnist | None:
     """The data if this worker has it. Raises DataError if nobody can say what it should be."""
-    if wanted.digest is None:
+    if not wanted.digest:
         return dataset.load(wanted.source)
     if wanted.digest in _shipped:
         return _shipped[wanted.digest]
@@ -97,13 +89,13 @@ def _load(wanted: Data) -> dataset.Mnist | None:
         found = dataset.load(wanted.source)
     except dataset.DataError:
         return None
-    return found if dataset.digest(found) == wanted.digest else None
+    return found if found.digest == wanted.digest else None
 
 
 def train(
     run: str,
     query: dict[str, str],
-    wanted: Data,
+    wanted: Identity,
     resume: events.Checkpoint | None = None,
     told: Sequence[tuple] = (),
 ) -> Done:
@@ -130,7 +122,7 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 
 def evaluate(
-    query: dict[str, str], weights: Mapping[str, np.ndarray], wanted: Data, step: int = 0
+    query: dict[str, str], weights: Mapping[str, np.ndarray], wanted: Identity, step: int = 0
 ) -> Done:
     """Have a design with these weights answer the test images; `result` is an Evaluation."""
     if (data := _load(wanted)) is None:

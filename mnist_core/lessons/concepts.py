@@ -37,11 +37,6 @@ def entropy(p: Array) -> float:
     return float(-(some * np.log(some)).sum())
 
 
-def one_hot(labels: Array, classes: int = 10) -> Array:
-    """Labels (n,) as rows with a single 1: float64 (n, classes)."""
-    return np.eye(classes)[labels]
-
-
 def categorical_cross_entropy(logits: Array, targets: Array) -> float:
     """Mean −Σ y log p in nats, for logits and targets y (n, k), each target adding up to 1."""
     top = logits.max(axis=1, keepdims=True)

@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
+from mnist_core.basis import LabError
 from mnist_core.network.layers import sigmoid
 from mnist_core.network.optimizers import Optimizer
 
@@ -42,7 +43,7 @@ class Surface:
 
     @cached_property
     def minimum(self) -> Array:
-        """The weights (2,) of least loss, by Newton's method. Raises ValueError if there are none:
+        """The weights (2,) of least loss, by Newton's method. Raises LabError if there are none:
         a line separates the classes, and longer weights are always better."""
         w = np.zeros(2)
         for _ in range(50):
@@ -52,7 +53,7 @@ class Surface:
                 break
             if np.abs(step).max() < 1e-10 * (1 + np.abs(w).max()):
                 return w
-        raise ValueError("A line separates these digits perfectly, so the loss has no minimum.")
+        raise LabError("A line separates these digits perfectly, so the loss has no minimum.")
 
     @cached_property
     def steepness(self) -> tuple[float, float]:

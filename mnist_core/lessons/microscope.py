@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mnist_core.basis import LabError
 from mnist_core.network.initial import Design
 from mnist_core.network.layers import (
     Activation,
@@ -213,7 +214,7 @@ def source(function: Callable) -> Source | None:
 # ------------------------------------------------------------- steps of training
 
 
-class Diverged(ValueError):
+class Diverged(LabError):
     """The steps were so large that the numbers overflowed."""
 
 

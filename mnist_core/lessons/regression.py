@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mnist_core.basis import LabError
 from mnist_core.network.optimizers import OPTIMIZERS
 
 Array = np.ndarray
@@ -78,10 +79,10 @@ def fit_inside(x: Array, y: Array, learning_rate: float, epochs: int, seed: int)
 
 def exact(x: Array, y: Array) -> tuple[float, float]:
     """Slope and intercept of least squared error: cov(x, y) / var(x), and the line through the
-    means (Legendre 1805). Raises ValueError if all x are equal."""
+    means (Legendre 1805). Raises LabError if all x are equal."""
     dx, dy = x - x.mean(), y - y.mean()
     if not (spread := (dx**2).sum()):
-        raise ValueError("All x are the same, so no slope fits best: give points that differ in x.")
+        raise LabError("All x are the same, so no slope fits best: give points that differ in x.")
     slope = (dx * dy).sum() / spread
     return float(slope), float(y.mean() - slope * x.mean())
 
@@ -103,19 +104,19 @@ def loss(x: Array, y: Array, slope: float, intercept: float) -> float:
 
 def read_csv(given: bytes) -> Points:
     """Points from a file of two columns of numbers, with or without names above them, separated by
-    commas, semicolons or tabs. Raises ValueError, one sentence, for anything else."""
+    commas, semicolons or tabs. Raises LabError, one sentence, for anything else."""
     if len(given) > MOST_BYTES:
-        raise ValueError(f"The file has more than {MOST_BYTES // 2**20} MB: give fewer points.")
+        raise LabError(f"The file has more than {MOST_BYTES // 2**20} MB: give fewer points.")
     try:
         text = given.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise ValueError("This is not a text file: save the table as CSV in UTF-8.") from None
+        raise LabError("This is not a text file: save the table as CSV in UTF-8.") from None
     if "\0" in text:
-        raise ValueError("This is not a text file: save the table as CSV in UTF-8.")
+        raise LabError("This is not a text file: save the table as CSV in UTF-8.")
     rows = _rows(text)
     names, rows = _head(rows)
     if not 2 <= len(rows) <= MOST_POINTS:
-        raise ValueError(f"The file has {len(rows):,} points: give from 2 to {MOST_POINTS:,}.")
+        raise LabError(f"The file has {len(rows):,} points: give from 2 to {MOST_POINTS:,}.")
     x, y = np.array([_point(number, cells) for number, cells in rows]).T
     exact(x, y)
     return Points(x, y, names)
@@ -128,7 +129,7 @@ def _rows(text: str) -> list[tuple[int, list[str]]]:
     try:
         cells = list(csv.reader(io.StringIO(text), delimiter=separator))
     except csv.Error as error:
-        raise ValueError(f"The file cannot be read as CSV ({error}).") from None
+        raise LabError(f"The file cannot be read as CSV ({error}).") from None
     stripped = [[cell.strip() for cell in row] for row in cells]
     rows = [(i, row) for i, row in enumerate(stripped, 1) if any(row)]
     if separator == ";":  # as spreadsheets write where the comma is the decimal sign
@@ -154,10 +155,10 @@ def _is_number(text: str) -> bool:
 
 def _point(number: int, cells: list[str]) -> list[float]:
     if len(cells) != 2:
-        raise ValueError(f"Line {number} has {len(cells)} column{'s' * (len(cells) != 1)}: give "
+        raise LabError(f"Line {number} has {len(cells)} column{'s' * (len(cells) != 1)}: give "
                          "exactly two, x and y.")  # fmt: skip
     for cell in cells:
         if not _is_number(cell) or not abs(float(cell)) <= LARGEST:
-            raise ValueError(f"Line {number} holds {cell[:20]!r}: give numbers between "
+            raise LabError(f"Line {number} holds {cell[:20]!r}: give numbers between "
                              f"−{LARGEST:,.0f} and {LARGEST:,.0f}.")  # fmt: skip
     return [float(cell) for cell in cells]

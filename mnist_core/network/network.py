@@ -6,6 +6,7 @@ be read alone and answers a drawing in the web process without TensorFlow.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -59,6 +60,11 @@ class Network:
         cast = {name: np.array(value, dtype) for name, value in weights.items()}
         rng = rng or np.random.default_rng(0)
         return cls([layer for b in spec.stack() for layer in _build(b, cast, dtype, rng)], dtype)
+
+    def private(self) -> Network:
+        """The same network with a memory of its own: the weights are shared, the layers are not,
+        which keep what their backward needs while other threads ask this one."""
+        return Network([copy.copy(layer) for layer in self.layers], self.dtype)
 
     def forward(self, images: Array, training: bool = False) -> Array:
         """Logits (n, 10) for uint8 (or 0…255 float) images (n, 28, 28)."""

@@ -1,7 +1,8 @@
 """What is kept of runs: their records, files, models, and for how long.
 
 SQLite and files that appear whole. It never trains, and never asks who is looking: an owner is a
-string that is compared. May import `storage`, `network`, `design` and `training`.
+string that is compared. May import `basis`, `storage`, `network`, `design`, `data` and
+`training`.
 """
 
 from . import models

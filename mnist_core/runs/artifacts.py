@@ -3,26 +3,23 @@ rename, or not at all."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
+from mnist_core import storage
 from mnist_core.storage import npz
 from mnist_core.training import events, snapshots
 from mnist_core.training.model_formats import MODEL_FILES
 from mnist_core.training.snapshots import Snapshot
 
 from . import models
+from .database import StoreError
 
-ANSWERS_KEPT, ANSWERS_SECONDS = 20, 24 * 3600.0  # of DEFAULT, for each data that it has met
 DEFAULT = "default"  # where a run's id is expected: the model that comes with the project
 
 
@@ -50,13 +47,14 @@ class Artifacts:
     def save(self, run: str, name: str, content: bytes) -> None:
         """Write an artifact; a reader sees the old one or the new one, never half of it. Raises
         OSError, and then leaves nothing behind."""
-        _write(self._artifact(run, name), content)
+        storage.write(self._artifact(run, name), content)
 
     def save_checkpoint(self, run: str, checkpoint: events.Checkpoint) -> None:
         """Keep the run's newest weights and state. Raises OSError."""
         arrays = {f"weights/{name}": value for name, value in checkpoint.weights.items()}
         arrays |= {f"state/{name}": value for name, value in checkpoint.state.items()}
         known = {"step": checkpoint.step, "seconds": checkpoint.seconds}
+        known |= {f"epoch_{name}": value for name, value in vars(checkpoint.sums).items()}
         if checkpoint.learning_rate is not None:
             known["learning_rate"] = checkpoint.learning_rate
         if best := checkpoint.best:
@@ -68,19 +66,21 @@ class Artifacts:
 
     def checkpoint(self, run: str) -> events.Checkpoint | None:
         """The run's newest checkpoint, or None."""
-        path = self._artifact(run, "checkpoint.npz")
-        if not path.exists():
+        found = self._arrays(run, "checkpoint.npz")
+        if found is None:
             return None
-        with np.load(path, allow_pickle=False) as file:
-            parts: dict[str, dict[str, np.ndarray]] = {"weights": {}, "state": {}, "best": {}}
-            for part, _, name in (key.partition("/") for key in file.files):
-                if name:
-                    parts[part][name] = file[f"{part}/{name}"]
-            known = {key: file[key].item() for key in file.files if "/" not in key}
+        parts: dict[str, dict[str, np.ndarray]] = {"weights": {}, "state": {}, "best": {}}
+        known = {key: value.item() for key, value in found.items() if "/" not in key}
+        for key, value in found.items():
+            part, _, name = key.partition("/")
+            if name:
+                parts[part][name] = value
         best = parts.pop("best")
         if "best_epoch" in known:
             known["best"] = events.Best(known.pop("best_epoch"), known.pop("best_value"), best)
-        return events.Checkpoint(**parts, **known)
+        so_far = {f.name: known.pop(key) for f in fields(events.Sums)
+                  if (key := f"epoch_{f.name}") in known}  # fmt: skip
+        return events.Checkpoint(**parts, **known, sums=events.Sums(**so_far))
 
     def save_initial(self, run: str, weights: Mapping[str, np.ndarray]) -> None:
         """Keep the weights that a run is to begin with. Raises OSError."""
@@ -89,11 +89,8 @@ class Artifacts:
     def start(self, run: str) -> events.Checkpoint | None:
         """Where a training of the run begins: its newest checkpoint, else the weights that it was
         given, else None for those of its seed."""
-        path = self._artifact(run, "initial.npz")
-        if self.has_weights(run) or not path.exists():
-            return self.checkpoint(run)
-        with np.load(path, allow_pickle=False) as file:
-            return events.Checkpoint(0, dict(file), {})
+        given = None if self.has_weights(run) else self._arrays(run, "initial.npz")
+        return self.checkpoint(run) if given is None else events.Checkpoint(0, given, {})
 
     def has_weights(self, run: str) -> bool:
         return self._artifact(run, "checkpoint.npz").exists()
@@ -123,8 +120,8 @@ class Artifacts:
 
     def snapshots(self, run: str) -> list[Snapshot]:
         """What the run was on its way, by step; empty if nothing was kept."""
-        path = self._artifact(run, "snapshots.npz")
-        return snapshots.from_bytes(path.read_bytes()) if path.exists() else []
+        found = self._arrays(run, "snapshots.npz")
+        return snapshots.from_arrays(found) if found else []
 
     def save_evaluation(self, run: str, evaluation: Evaluation, data: str = "") -> None:
         """Keep how a run, or DEFAULT on the data of this digest, answered the test images. Raises
@@ -132,19 +129,23 @@ class Artifacts:
         content = npz({"probabilities": evaluation.probabilities.astype(np.float32),
                        "labels": evaluation.labels.astype(np.uint8),
                        "loss": evaluation.loss, "step": evaluation.step})  # fmt: skip
-        _write(self._evaluation(run, data), content)
+        storage.write(self._evaluation(run, data), content)
 
     def evaluation(self, run: str, data: str = "") -> Evaluation | None:
         """How the run, as it now is, answered the test images; None if nobody has asked yet.
         DEFAULT is evaluated for each data that it meets: `data` is their digest."""
+        path = self._evaluation(run, data)
+        if run == DEFAULT:
+            storage.use(path)
         try:
-            if run == DEFAULT:
-                os.utime(self._evaluation(run, data))  # in use: it is kept for another day
-            with np.load(self._evaluation(run, data), allow_pickle=False) as file:
-                loss, step = file["loss"].item(), file["step"].item()
-                found = Evaluation(file["probabilities"], file["labels"], loss, step)
-        except FileNotFoundError:
+            kept = storage.read_npz(path)
+        except storage.Damaged:  # it can be had again
+            storage.remove(path)
             return None
+        if kept is None:
+            return None
+        found = Evaluation(kept["probabilities"], kept["labels"], kept["loss"].item(),
+                           kept["step"].item())  # fmt: skip
         return found if run == DEFAULT or found.step == self._step(run) else None
 
     def _evaluation(self, run: str, data: str) -> Path:
@@ -153,48 +154,28 @@ class Artifacts:
         key = hashlib.sha256(_default_model() + data.encode()).hexdigest()[:16]
         return self.folder / "evaluations" / f"default-{key}.npz"
 
-    def expire_answers(self, now: float) -> None:
-        """Delete DEFAULT's answers that nobody has asked for in a day, and all but the latest few;
-        `now` is in seconds since 1970."""
-        last = {}
-        for path in self._evaluation(DEFAULT, "").parent.glob("default-*.npz"):
-            with contextlib.suppress(OSError):
-                last[path] = path.stat().st_mtime
-        kept = sorted(last, key=lambda path: last[path])[-ANSWERS_KEPT:]
-        for path, when in last.items():
-            if path not in kept or now - when > ANSWERS_SECONDS:
-                path.unlink(missing_ok=True)
-
     def _step(self, run: str) -> int | None:
-        if not self.has_weights(run):
-            return None
-        with np.load(self._artifact(run, "checkpoint.npz"), allow_pickle=False) as file:
-            return file["step"].item()
+        found = self._arrays(run, "checkpoint.npz", "step")
+        return found["step"].item() if found else None
+
+    def _arrays(self, run: str, name: str, *only: str) -> dict[str, np.ndarray] | None:
+        """What an .npz of a run holds, None if there is none. StoreError if it is damaged."""
+        path = self._artifact(run, name)
+        try:
+            return storage.read_npz(path, *only)
+        except storage.Damaged as error:
+            raise StoreError("This run's files are damaged on the server's disk: train its design "
+                             "anew.") from error  # fmt: skip
 
     def bytes_of(self, run: str) -> int:
         """What the run's files take."""
-        size = 0
-        with contextlib.suppress(OSError):  # one may be replaced or deleted meanwhile
-            for entry in os.scandir(self._artifact(run, "")):
-                size += entry.stat().st_size
-        return size
+        return storage.size(self._artifact(run, ""))
 
     def delete_files(self, run: str) -> None:
-        shutil.rmtree(self._artifact(run, ""), ignore_errors=True)
+        storage.remove(self._artifact(run, ""))
 
 
 @cache
 def _default_model() -> bytes:
     return hashlib.sha256(models.DEFAULT.read_bytes()).digest()
 
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.replace(temporary, path)
-    except OSError:
-        os.unlink(temporary)  # half a file would only fill the disk further
-        raise

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mnist_core.basis import LabError
+
 ACTIVE = ("queued", "running")
 IMPORTED = "imported"  # not trained here: its weights came in a file
 ENDED = ("finished", "stopped", "interrupted", "failed", IMPORTED)
@@ -36,10 +38,13 @@ _ADDED = {  # columns of the runs that a file of an earlier version does not hav
     "starred": "INTEGER NOT NULL DEFAULT 0",
     "discarded": "REAL",
     "part_of": "TEXT NOT NULL DEFAULT ''",
+    "digest": "TEXT NOT NULL DEFAULT ''",
+    "step": "INTEGER",  # of the newest checkpoint
+    "test_step": "INTEGER",  # of the weights that the test figures are of
 }
 
 
-class StoreError(ValueError):
+class StoreError(LabError):
     """The run records cannot be used just now; the message is one plain sentence."""
 
 

@@ -10,13 +10,16 @@ import json
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
-from mnist_core.design.spec import FRAMEWORKS, RunSpec
+from mnist_core import storage
+from mnist_core.data.formats import Identity
+from mnist_core.design.spec import FRAMEWORKS, RunSpec, SpecError
 from mnist_core.training import events
 
 from .artifacts import Artifacts
@@ -27,8 +30,9 @@ from .owner_edits import OwnerEdits
 
 @dataclass(frozen=True)
 class Run:
-    """One record. Times are seconds since 1970, `seconds` is time spent training, accuracy 0…1;
-    `title` and `note` are the owner's own words, `part_of` the id of its race or sweep."""
+    """One record. Times are seconds since 1970, `seconds` is time spent training, accuracy 0…1, of
+    the weights that the run now has, None if these were not measured; `title` and `note` are the
+    owner's own words, `part_of` the id of its race or sweep."""
 
     id: str
     owner: str
@@ -48,6 +52,12 @@ class Run:
     starred: bool = False
     discarded: float | None = None
     part_of: str = ""
+    digest: str = ""
+
+    @property
+    def identity(self) -> Identity:
+        """Which data it is about."""
+        return Identity(self.data, self.source, self.digest)
 
     @property
     def active(self) -> bool:
@@ -68,13 +78,15 @@ class Run:
 @dataclass(frozen=True)
 class Kept:
     """What a run takes: `bytes` on disk since `when`, its end or, while it is active, its making;
-    `discarded` is when its owner deleted it (seconds since 1970)."""
+    `discarded` is when its `owner` deleted it (seconds since 1970)."""
 
     id: str
     active: bool
     when: float
     bytes: int
     discarded: float | None = None
+    owner: str = ""
+    starred: bool = False
 
 
 class Runs(Artifacts, OwnerEdits, Groups):
@@ -87,55 +99,92 @@ class Runs(Artifacts, OwnerEdits, Groups):
         self._prepare()
 
     def create(
-        self, spec: RunSpec, owner: str, data: str, source: str, part_of: str = "",
+        self, spec: RunSpec, owner: str, data: Identity, part_of: str = "",
         initial: Mapping[str, np.ndarray] | None = None,
     ) -> Run:  # fmt: skip
         """A new queued run under an unguessable id, of the group `part_of` if it is of one. With
         `initial` it begins with these weights instead of its seed's. Raises SpecError for a design
-        over the limits, whichever way it came here, and OSError if the weights cannot be saved."""
-        spec.check()
-        run = secrets.token_urlsafe(12)
-        if initial is not None:
-            self.save_initial(run, initial)
-        with self._database() as db:
-            db.execute(
-                "INSERT INTO runs (id, owner, spec, data, source, status, created, part_of) "
-                "VALUES (?, ?, ?, ?, ?, 'queued', ?, ?)",
-                (run, owner, json.dumps(spec.to_query()), data, source, time.time(), part_of),
-            )
-        return self.known(run)
+        over the limits, whichever way it came here, and OSError if the weights cannot be saved,
+        which leaves nothing behind."""
+        (run,) = self.create_all([(spec, initial)], owner, data, part_of)
+        return run
+
+    def create_all(
+        self, designs: Sequence[tuple[RunSpec, Mapping[str, np.ndarray] | None]], owner: str,
+        data: Identity, part_of: str = "",
+    ) -> list[Run]:  # fmt: skip
+        """New queued runs of these designs with their initial weights, all of them or none: none is
+        in the queue before all are made. Raises as `create`."""
+        for spec, _ in designs:
+            spec.check()
+        cut = "It was cut short as it began."
+        made = [self._insert(spec, owner, data, "failed", cut, part_of) for spec, _ in designs]
+        with self._undone(made):
+            for run, (_, initial) in zip(made, designs, strict=True):
+                if initial is not None:
+                    self.save_initial(run, initial)
+        for run in made:
+            self._move(run, ("failed",), "queued", message="", ended=None)
+        return [self.known(run) for run in made]
 
     def adopt(
-        self, spec: RunSpec, owner: str, data: str, source: str, checkpoint: events.Checkpoint,
+        self, spec: RunSpec, owner: str, data: Identity, checkpoint: events.Checkpoint,
         message: str,
     ) -> Run:  # fmt: skip
         """An ended run of weights that were trained elsewhere. Cut short, it is a failed one.
         Raises SpecError as `create`, and OSError, which leaves nothing behind."""
-        spec.check()
-        run, now = secrets.token_urlsafe(12), time.time()
-        with self._database() as db:
-            db.execute(
-                "INSERT INTO runs (id, owner, spec, data, source, status, message, created, ended)"
-                " VALUES (?, ?, ?, ?, ?, 'failed', 'The import was cut short: try again.', ?, ?)",
-                (run, owner, json.dumps(spec.to_query()), data, source, now, now),
-            )
-        try:
+        run = self._insert(spec, owner, data, "failed", "The import was cut short: try again.")
+        with self._undone([run]):
             self.save_checkpoint(run, checkpoint)
-        except OSError:
-            self.delete(run)
-            raise
         self.append(run, [events.Marked(checkpoint.step, IMPORTED)])
         self._move(run, ("failed",), IMPORTED, message=message)
         return self.known(run)
 
-    def measured(self, run: str, accuracy: float, loss: float) -> None:
-        """Note how an ended run reads the test images (0…1, nats), if its training did not."""
+    def _insert(
+        self, spec: RunSpec, owner: str, data: Identity, status: str, message: str = "",
+        part_of: str = "",
+    ) -> str:  # fmt: skip
+        """A new record, before anything of its run is written: what has none is swept away."""
+        spec.check()
+        run, now = secrets.token_urlsafe(12), time.time()
+        values = {
+            "id": run, "owner": owner, "spec": json.dumps(spec.to_query()), "data": data.name,
+            "source": data.source, "digest": data.digest, "status": status, "message": message,
+            "created": now, "ended": None if status in ACTIVE else now, "part_of": part_of,
+        }  # fmt: skip
+        with self._database() as db:
+            db.execute(
+                f"INSERT INTO runs ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
+                tuple(values.values()),
+            )
+        return run
+
+    @contextmanager
+    def _undone(self, made: Iterable[str]) -> Iterator[None]:
+        """What new runs are given; if the disk refuses it, they are no more."""
+        try:
+            yield
+        except OSError:
+            for run in made:
+                self.delete(run)
+            raise
+
+    def save_checkpoint(self, run: str, checkpoint: events.Checkpoint) -> None:
+        """As `Artifacts` does. From the first word on, figures of other weights are not the run's:
+        cut short here, it has none rather than wrong ones."""
+        with self._database() as db:
+            db.execute("UPDATE runs SET step = ? WHERE id = ?", (checkpoint.step, run))
+        super().save_checkpoint(run, checkpoint)
+
+    def measured(self, run: str, accuracy: float, loss: float, step: int) -> None:
+        """Note how an ended run's weights after `step` batches read the test images (0…1, nats), if
+        its training did not."""
         with self._database() as db:
             marks = ", ".join("?" * len(ENDED))
             db.execute(
-                "UPDATE runs SET test_accuracy = ?, test_loss = ? "
-                f"WHERE id = ? AND test_accuracy IS NULL AND status IN ({marks})",
-                (accuracy, loss, run, *ENDED),
+                "UPDATE runs SET test_accuracy = ?, test_loss = ?, test_step = ? WHERE id = ? "
+                f"AND (test_accuracy IS NULL OR test_step IS NOT step) AND status IN ({marks})",
+                (accuracy, loss, step, run, *ENDED),
             )
 
     def get(self, run: str) -> Run | None:
@@ -212,11 +261,14 @@ class Runs(Artifacts, OwnerEdits, Groups):
         return self._move(run, ("queued",), "stopped", message=message, ended=time.time())
 
     def end(self, run: str, status: str, message: str = "", **result: float) -> bool:
-        """queued or running -> an ended status; False if it had ended already."""
+        """queued or running -> an ended status; False if it had ended already. Test figures of
+        `result` are those of the checkpoint that was saved last."""
         return self._move(run, ACTIVE, status, message=message, ended=time.time(), **result)
 
     def _move(self, run: str, before: tuple[str, ...], after: str, **values: object) -> bool:
         assignments = ", ".join(f"{name} = ?" for name in values)
+        if "test_accuracy" in values:
+            assignments += ", test_step = step"
         marks = ", ".join("?" * len(before))
         with self._database() as db:
             done = db.execute(
@@ -239,13 +291,15 @@ class Runs(Artifacts, OwnerEdits, Groups):
         """What every run takes, with its events, the oldest first."""
         query = """
             SELECT id, status IN (?, ?) AS active, COALESCE(ended, created) AS time,
-            (SELECT COALESCE(SUM(LENGTH(body)), 0) FROM events WHERE run = id) AS bytes, discarded
-            FROM runs ORDER BY time
+            (SELECT COALESCE(SUM(LENGTH(body)), 0) FROM events WHERE run = id) AS bytes, discarded,
+            owner, starred FROM runs ORDER BY time
         """
         with self._database() as db:
             rows = db.execute(query, ACTIVE).fetchall()
-        return [Kept(run, bool(active), when, size + self.bytes_of(run), discarded)
-                for run, active, when, size, discarded in rows]  # fmt: skip
+        return [
+            Kept(run, bool(active), when, size + self.bytes_of(run), discarded, owner, bool(star))
+            for run, active, when, size, discarded, owner, star in rows
+        ]
 
     def delete(self, run: str) -> None:
         """Remove an ended run with all that it left. Files go first: what is cut short here is
@@ -257,6 +311,15 @@ class Runs(Artifacts, OwnerEdits, Groups):
                 self.delete_files(run)
                 db.execute("DELETE FROM runs WHERE id = ?", (run,))
                 self._drop_empty(db)
+
+    def delete_orphans(self, now: float) -> None:
+        """Remove files without a record, such as of a delete that was cut short; `now` is in
+        seconds since 1970. What is newer than an hour may have its record in a moment."""
+        with self._database() as db:
+            known = {row["id"] for row in db.execute("SELECT id FROM runs")}
+        for item in storage.shelf("artifacts", self.folder.parent):
+            if item.path.name not in known and now - item.used > storage.store.HOUR:
+                storage.remove(item.path)
 
     def append(self, run: str, new: Iterable[events.Event]) -> None:
         """Add events to the run's log, all or none."""
@@ -271,16 +334,21 @@ class Runs(Artifacts, OwnerEdits, Groups):
             )
 
     def history(self, run: str) -> list[events.Event]:
-        """The run's events from the first on."""
+        """The run's events from the first on; what a later version says is left out."""
         with self._database() as db:
             rows = db.execute("SELECT body FROM events WHERE run = ? ORDER BY n", (run,)).fetchall()
-        return [events.from_wire(json.loads(row["body"])) for row in rows]
+        found = (events.from_wire(json.loads(row["body"])) for row in rows)
+        return [event for event in found if event]
 
 
 def _record(row: sqlite3.Row) -> Run | None:
     values = dict(row)
     try:
         spec = RunSpec.from_query(json.loads(values["spec"]))
-        return Run(**(values | {"spec": spec, "starred": bool(values["starred"])}))
-    except (ValueError, TypeError, AttributeError):  # a later version's, or made by hand
+    except (json.JSONDecodeError, SpecError):  # a later version's, or made by hand
         return None
+    known = {field.name for field in fields(Run)}
+    if values["test_step"] != values["step"]:  # both None in records of before they were noted
+        values |= {"test_accuracy": None, "test_loss": None}
+    values |= {"spec": spec, "starred": bool(values["starred"])}
+    return Run(**{name: value for name, value in values.items() if name in known})

@@ -1,6 +1,7 @@
 """What pixels say: levels, shapes, typical members, projections, doubtful labels.
 
-Functions from arrays to arrays, which never draw, keep or cache anything. May import `network`.
+Functions from arrays to arrays, which never draw, keep or cache anything. May import `basis`,
+`imaging` and `network`.
 """
 
 from .pixels import Levels, intensity, levels

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mnist_core.basis import LabError
+from mnist_core.imaging import normalization
 from mnist_core.network.losses import softmax
 
 from . import projections
@@ -48,10 +50,10 @@ def out_of_fold(
     """How likely each digit is for each image, by a model that never saw that image's label.
 
     images uint8 (n, 28, 28), labels 0…9 (n,); returns float32 (n, 10), rows of sum 1. About half a
-    minute for 70,000 images on one core. Raises ValueError for fewer than 2 images a fold.
+    minute for 70,000 images on one core. Raises LabError for fewer than 2 images a fold.
     """
     if len(labels) < 2 * folds:
-        raise ValueError(f"{folds} folds need at least {2 * folds} images, not {len(labels)}.")
+        raise LabError(f"{folds} folds need at least {2 * folds} images, not {len(labels)}.")
     report = report or (lambda share: None)
     rng = np.random.default_rng(seed)
     points = _points(images, rng, report)
@@ -81,26 +83,8 @@ def _points(images: np.ndarray, rng: np.random.Generator, report: Report) -> np.
 
 
 def upright(images: np.ndarray) -> np.ndarray:
-    """Each image sheared along its rows until its second moments no longer lean: uint8 (n, h, w)
-    again. LeCun, Bottou, Bengio, Haffner 1998 call it deslanting."""
-    value = images.astype(np.float32)
-    rows, columns = (np.arange(size, dtype=np.float32) for size in images.shape[1:])
-    mass = np.maximum(value.sum(axis=(1, 2)), 1e-9)
-    down = rows - ((value.sum(axis=2) @ rows) / mass)[:, None]
-    across = columns - ((value.sum(axis=1) @ columns) / mass)[:, None]
-    lean = np.einsum("nij,ni,nj->n", value, down, across, optimize=True)
-    height = np.maximum((value.sum(axis=2) * down**2).sum(axis=1), 1e-9)
-    from_column = columns + (lean / height)[:, None, None] * down[:, :, None]
-    left = np.floor(from_column).astype(np.intp)
-    part = from_column - left
-    mixed = (1 - part) * _taken(value, left) + part * _taken(value, left + 1)
-    return np.round(mixed).astype(np.uint8)
-
-
-def _taken(value: np.ndarray, column: np.ndarray) -> np.ndarray:
-    """value[n, i, column[n, i, j]], 0 outside the frame."""
-    inside = (column >= 0) & (column < value.shape[2])
-    return np.take_along_axis(value, np.where(inside, column, 0), axis=2) * inside
+    """Each image deslanted: uint8 (n, h, w) again."""
+    return np.round(normalization.deslant(images)).astype(np.uint8)
 
 
 class _Basis:

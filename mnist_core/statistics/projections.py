@@ -16,6 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mnist_core.basis import LabError
+
 SEED = 0
 SAMPLE = 3000  # points of a map: more take minutes and cover each other
 FEATURES = 50  # principal components that t-SNE and UMAP start from, as van der Maaten advises
@@ -115,12 +117,12 @@ def pca(images: np.ndarray) -> Pca:
     """All principal components of uint8 (n, h, w), at most h·w or n of them.
 
     Through the covariance matrix (sklearn's `covariance_eigh`): exact, without chance, a few
-    seconds for 60,000 images. Raises ValueError for fewer than two images.
+    seconds for 60,000 images. Raises LabError for fewer than two images.
     """
     from sklearn.decomposition import PCA
 
     if len(images) < 2:
-        raise ValueError(f"Components need at least two images, but there are {len(images)}.")
+        raise LabError(f"Components need at least two images, but there are {len(images)}.")
     fitted = PCA(svd_solver="covariance_eigh", copy=False).fit(flat(images))
     return Pca(*(np.asarray(a, np.float32) for a in (fitted.mean_, fitted.components_,
                                                 fitted.explained_variance_)))  # fmt: skip
@@ -135,7 +137,7 @@ def tsne(images: np.ndarray, seed: int = SEED, report: Report | None = None) -> 
     Perplexity 30, or less for under 91 images; it begins from the PCA plane, so that groups keep
     their places from seed to seed (Kobak, Berens 2019). `report` gets the share that is done. It
     listens to standard output, which is the process's own: do not run it beside other threads
-    that write there. Raises ValueError for fewer than five images.
+    that write there. Raises LabError for fewer than five images.
     """
     from sklearn.manifold import TSNE
 
@@ -150,7 +152,7 @@ def tsne(images: np.ndarray, seed: int = SEED, report: Report | None = None) -> 
 
 def umap(images: np.ndarray, seed: int = SEED, report: Report | None = None) -> np.ndarray:
     """UMAP of uint8 (n, h, w): float32 (n, 2), with 15 neighbours. It says nothing on the way.
-    Raises ValueError for fewer than five images, ImportError without its library."""
+    Raises LabError for fewer than five images, ImportError without its library."""
     UMAP = importlib.import_module("umap").UMAP
 
     features = _features(images, seed)
@@ -162,7 +164,7 @@ def _features(images: np.ndarray, seed: int) -> np.ndarray:
     from sklearn.decomposition import PCA
 
     if len(images) < 5:
-        raise ValueError(f"A map needs at least five images, but there are {len(images)}.")
+        raise LabError(f"A map needs at least five images, but there are {len(images)}.")
     count = min(FEATURES, len(images))
     return PCA(count, svd_solver="randomized", random_state=seed).fit_transform(flat(images))
 
@@ -183,8 +185,9 @@ class _Iterations(io.TextIOBase):
 
 
 def distances(images: np.ndarray, image: np.ndarray) -> np.ndarray:
-    """Euclidean distance of uint8 (n, h, w) to one uint8 (h, w): float64 (n,), 1 for a pixel that
-    is black in one and white in the other. From whole-number sums: equal images are at 0."""
+    """Euclidean distance of uint8 (n, h, w) to one gray (h, w), 0…255: float64 (n,), 1 for a
+    pixel that is black in one and white in the other. From whole-number sums: equal images are at
+    0."""
     rows, wanted = images.reshape(len(images), -1), image.ravel().astype(np.float64)
     buffer, squares = np.empty((CHUNK, wanted.size)), np.empty(len(rows))
     for start in range(0, len(rows), CHUNK):
@@ -194,14 +197,17 @@ def distances(images: np.ndarray, image: np.ndarray) -> np.ndarray:
     return np.sqrt(squares) / WHITE
 
 
-def neighbours(images: np.ndarray, index: int, count: int = 10) -> tuple[np.ndarray, np.ndarray]:
-    """The `count` images nearest to `images[index]`, itself left out, the nearest first and of
-    equal ones the earlier first: indices int64 (count,) and distances float64 (count,)."""
-    found = distances(images, images[index])
-    found[index] = np.inf
-    count = min(count, len(images) - 1)
-    nearest = np.argsort(found, kind="stable")[:count]
-    return nearest, found[nearest]
+def nearest(
+    images: np.ndarray, image: np.ndarray, count: int, but: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The `count` images nearest to a gray image (h, w), 0…255, the nearest first and of equal ones
+    the earlier first: indices int64 (count,) and distances float64 (count,). The one at the index
+    `but` is left out."""
+    found = distances(images, image)
+    if but is not None:
+        found[but] = np.inf
+    order = np.argsort(found, kind="stable")[: min(count, len(images) - (but is not None))]
+    return order, found[order]
 
 
 def agreement(points: np.ndarray, labels: np.ndarray) -> float:

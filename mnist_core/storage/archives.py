@@ -8,7 +8,7 @@ from typing import IO
 PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
-class UnusualMember(ValueError):
+class UnusualMember(Exception):
     """A member that is not opened; the message says why, as the end of a sentence about it."""
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import zipfile
+import zlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import IO
 
 import numpy as np
@@ -22,3 +25,19 @@ def npz(arrays: Mapping[str, ArrayLike], compressed: bool = False) -> bytes:
     buffer = io.BytesIO()
     write_npz(buffer, arrays, compressed)
     return buffer.getvalue()
+
+
+class Damaged(Exception):
+    """A file of ours that does not hold what was written to it."""
+
+
+def read_npz(path: Path, *only: str) -> dict[str, np.ndarray] | None:
+    """The arrays of one of our own .npz files, all or `only` these; None if there is none. Raises
+    Damaged, or OSError if it cannot be opened."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in only or file.files}
+    except FileNotFoundError:
+        return None
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError) as error:
+        raise Damaged(f"{path} is damaged ({error})") from error

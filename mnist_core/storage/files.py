@@ -12,6 +12,8 @@ from typing import IO
 
 import platformdirs
 
+INCOMING = "incoming-"  # how the folder of a file begins that is being written
+
 
 def absolute(path: str | Path) -> Path:
     """`path` from the root, with ~ expanded; links are left as they are."""
@@ -27,11 +29,27 @@ def home() -> Path:
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """A new file to be written, which takes the place of `path` at the end, whole or not at all:
-    whatever is raised meanwhile leaves what was there. Raises OSError."""
-    with tempfile.TemporaryDirectory(prefix="incoming-", dir=path.parent) as folder:
-        with open(Path(folder, path.name), "wb") as file:
+    whatever is raised meanwhile leaves what was there. Its folder is made if need be. Raises
+    OSError."""
+    with incoming(path) as draft:
+        with open(draft, "wb") as file:
             yield file
-        os.replace(file.name, path)
+        os.replace(draft, path)
+
+
+@contextlib.contextmanager
+def incoming(path: Path) -> Iterator[Path]:
+    """Where a file may be made that is to be moved to `path`: in a folder beside it, which is gone
+    at the end. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=INCOMING, dir=path.parent) as folder:
+        yield Path(folder, path.name)
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all. Raises OSError."""
+    with replacing(path) as file:
+        file.write(content)
 
 
 def set_aside(path: Path, why: str) -> str:

@@ -8,19 +8,20 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from mnist_core.basis import LabError
 from mnist_core.design.choices import LIMITS
 
 COMMANDS = ("stop", "pause", "resume", "step", "slow", "learning_rate")
 
 
 def check(command: str, value: Any = None) -> None:
-    """Raise ValueError, one sentence, for what no training can be told: a command that is not in
-    COMMANDS, or a learning rate outside its limits."""
+    """Raise LabError for a learning rate outside its limits, ValueError for what is not in
+    COMMANDS."""
     if command not in COMMANDS:
         raise ValueError(f"There is no command {command!r}; known are {', '.join(COMMANDS)}.")
     if command == "learning_rate" and _number(value) not in LIMITS["learning_rate"]:
         low, high = LIMITS["learning_rate"]
-        raise ValueError(f"The learning rate must be a number from {low:g} to {high:g}, "
+        raise LabError(f"The learning rate must be a number from {low:g} to {high:g}, "
                          f"not {value!r}.")  # fmt: skip
 
 

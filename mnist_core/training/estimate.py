@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from mnist_core import storage
 from mnist_core.design.spec import IMAGE_SHAPE, Block, RunSpec
 
 from . import events
@@ -127,9 +128,7 @@ class Calibration:
 
     def save(self, path: Path) -> None:
         """Keep it for the next start: the file is whole or not there."""
-        draft = path.with_suffix(".new")
-        draft.write_text(self.to_json())
-        draft.replace(path)
+        storage.write(path, self.to_json().encode())
 
 
 def kept(path: Path, host: str) -> Calibration | None:

@@ -7,7 +7,7 @@ pages draw them. This file is a leaf, so the web process reads events without Te
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, get_args
 
 import numpy as np
@@ -26,13 +26,25 @@ class Best:
 
 
 @dataclass(frozen=True)
+class Sums:
+    """Over the batches of an epoch so far: how many, the sum of their losses (nats), how many of
+    their images were right, and the seconds they took."""
+
+    steps: int = 0
+    loss: float = 0.0
+    right: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
 class Checkpoint:
     """All that a run needs to go on exactly where it was.
 
     `weights` maps "layer/variable" to float32 arrays, what the network computes with; `state` maps
     names to the arrays of the optimizer and of the dropout generators; `step` counts the batches
     seen and `seconds` the time they took. The order of the images follows from the seed and the
-    epoch, so it is not stored. `best` is kept if the design asks for its best epoch.
+    epoch, so it is not stored. `best` is kept if the design asks for its best epoch; `sums` are of
+    the epoch that it lies within, so that an epoch's figures are of all of it.
     """
 
     step: int
@@ -41,6 +53,7 @@ class Checkpoint:
     seconds: float = 0.0
     learning_rate: float | None = None
     best: Best | None = None
+    sums: Sums = Sums()
 
     @property
     def answer(self) -> Mapping[str, np.ndarray]:
@@ -186,10 +199,16 @@ def to_wire(event: Event) -> dict[str, Any]:
     return {"kind": type(event).__name__, **values}
 
 
-def from_wire(values: Mapping[str, Any]) -> Event:
-    """The event that `to_wire` wrote; KeyError if its kind is unknown."""
+def from_wire(values: Mapping[str, Any]) -> Event | None:
+    """The event that `to_wire` wrote; None for one of a later version, of a kind or with a part
+    that is not known here."""
     rest = dict(values)
-    return KINDS[rest.pop("kind")](**rest)
+    kind = KINDS.get(rest.pop("kind", ""))
+    if kind is None:
+        return None
+    needed = {f.name for f in fields(kind) if f.default is f.default_factory is MISSING}
+    known = needed <= rest.keys() <= {f.name for f in fields(kind)}
+    return kind(**rest) if known else None
 
 
 def timeline(history: Sequence[Event]) -> list[Event]:

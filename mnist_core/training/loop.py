@@ -132,6 +132,7 @@ class Run:
         given = resume.learning_rate if resume else None
         self.rate = spec.learning_rate if given is None else given
         self.best = resume.best if resume else None
+        self.sums = resume.sums if resume else events.Sums()
         self.paused = False
         self.saved = time.perf_counter()
         total = snapshots.marks(self.total, spec.parameters)
@@ -190,22 +191,20 @@ class Run:
     def checkpoint(self) -> events.Checkpoint:
         """A copy of everything that the run needs to go on from here."""
         return events.Checkpoint(self.step, self.program.weights(), self.program.state(),
-                                 self.seconds, self.rate, self.best)
+                                 self.seconds, self.rate, self.best, self.sums)
 
     def _epoch(self, epoch: int) -> Iterator[events.Event]:
         """Train to the end of an epoch, or until the control stops it."""
         rows = self.program.epoch(len(self.parts.train), self.spec.seed, epoch)
-        began, first, position = self.seconds, self.step, self.step % self.steps_per_epoch
-        loss_sum, right = 0.0, 0
+        position = self.step % self.steps_per_epoch
+        if not position:
+            self.sums = events.Sums()
         while position < self.steps_per_epoch:
             most = yield from self._listen()
             if self.control.stopping:
                 return
             steps = min(most or self.pace.steps, self.steps_per_epoch - position)
-            for progress in self._chunk(rows, epoch, position, steps):
-                loss_sum += progress.loss * progress.steps
-                right += progress.accuracy * progress.steps
-                yield progress
+            yield from self._chunk(rows, epoch, position, steps)
             if self.failure:
                 return
             position += steps
@@ -216,9 +215,11 @@ class Run:
         measured = time.perf_counter() - measured
         if self._diverged(val_loss, self.step):  # a step's loss is from before its update
             return
-        done = self.step - first
-        yield (ended := events.EpochEnded(epoch + 1, self.step, loss_sum / done, right / done,
-                                          val_loss, val_accuracy, self.seconds - began, measured))
+        done, self.sums = self.sums, events.Sums()
+        yield (ended := events.EpochEnded(
+            epoch + 1, self.step, done.loss / done.steps,
+            done.right / (done.steps * self.spec.batch_size),
+            val_loss, val_accuracy, done.seconds, measured))  # fmt: skip
         self._judge(ended)
         if time.perf_counter() - self.saved > CHECKPOINT_SECONDS:
             yield events.Checkpointed(self.step, self.checkpoint())
@@ -281,6 +282,11 @@ class Run:
                 int(right[part].sum()) / (len(part) * size), clock + seconds * done / steps,
                 steps * size / seconds,
             )  # fmt: skip
+        so_far = self.sums
+        self.sums = events.Sums(
+            so_far.steps + steps, so_far.loss + float(losses.sum(dtype=float)),
+            so_far.right + int(right.sum()), so_far.seconds + seconds,
+        )  # fmt: skip
 
     def _judge(self, ended: events.EpochEnded) -> None:
         """Keep the best epoch's weights, and end the run when patience is over."""

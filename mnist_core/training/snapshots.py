@@ -7,7 +7,6 @@ number follows from a budget of bytes: a large network has fewer.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -61,11 +60,10 @@ def to_bytes(snapshots: Sequence[Snapshot]) -> bytes:
     )  # fmt: skip
 
 
-def from_bytes(content: bytes) -> list[Snapshot]:
-    """What `to_bytes` wrote, by step."""
+def from_arrays(arrays: Mapping[str, np.ndarray]) -> list[Snapshot]:
+    """Those that `to_bytes` wrote, from the arrays of its file, by step."""
     steps: dict[int, dict[str, np.ndarray]] = {}
-    with np.load(io.BytesIO(content), allow_pickle=False) as file:
-        for key in file.files:
-            step, _, name = key.partition("/")
-            steps.setdefault(int(step), {})[name] = file[key]
+    for key, value in arrays.items():
+        step, _, name = key.partition("/")
+        steps.setdefault(int(step), {})[name] = value
     return [Snapshot(step, steps[step]) for step in sorted(steps)]

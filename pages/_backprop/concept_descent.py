@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from mnist_core.basis import LabError
 from mnist_core.charts import descent_charts
 from mnist_core.lessons import loss_surfaces
 from mnist_core.lessons.loss_surfaces import Surface
@@ -35,9 +36,9 @@ def _surface(standardised: bool) -> Surface | None:
         return loss_surfaces.surface(features, train.labels[rows] == DIGITS[1], standardised)
 
     try:
-        found = shared.resource(shared.data().source, f"two weights {standardised}", compute)
+        found = shared.resource(shared.data().digest, f"two weights {standardised}", compute)
         found.minimum  # noqa: B018 (is there one)
-    except ValueError as error:
+    except LabError as error:
         st.info(f"{error} Turn to MNIST on the Dataset page to see this concept.",
                 icon=":material/landscape:")  # fmt: skip
         return None

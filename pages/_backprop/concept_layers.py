@@ -119,10 +119,10 @@ def overfit() -> None:
     train = shared.data().train
     held = min(VALIDATION, len(train.labels) // 2)
     chosen = (min(chosen[0], len(train.labels) - held), *chosen[1:])
-    job = shared.job(shared.data().source, f"overfitting {chosen}", _experiment(*chosen, held))
+    job = shared.job(shared.data().digest, f"overfitting {chosen}", _experiment(*chosen, held))
     if not waiting.ready(job, f"Training on {chosen[0]} images with NumPy"):
         return
-    history = job.result
+    history = job.result()
     patience = st.slider("Patience (epochs)", 1, 20, 5, key="over_patience",
                          persist_state="session", width=300)  # fmt: skip
     left, right = st.columns([3, 2], gap="large")

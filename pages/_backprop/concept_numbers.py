@@ -7,6 +7,7 @@ import streamlit as st
 
 from mnist_core.charts import concept_charts
 from mnist_core.lessons import concepts
+from mnist_core.network import losses
 from mnist_core.network.layers import ACTIVATIONS
 from mnist_core.network.losses import cross_entropy as loss_and_gradient
 from mnist_core.network.losses import softmax as stable
@@ -215,7 +216,7 @@ def labels() -> None:
         i = st.slider("Test image", 0, len(true) - 1, 7, key="labels_image",
                       persist_state="session")  # fmt: skip
         st.html(markup.digit(shared.data().test.images[i], "8rem", f"a {true[i]}"))
-    hot = concepts.one_hot(true)
+    hot = losses.one_hot(true)
     p = stable(logits[i])
     with right:
         st.table({
@@ -229,7 +230,7 @@ def labels() -> None:
 
 def _same(cases: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
     """Both losses of each case, of logits and labels, and their difference."""
-    hot = [concepts.categorical_cross_entropy(z, concepts.one_hot(y)) for z, y in cases.values()]
+    hot = [concepts.categorical_cross_entropy(z, losses.one_hot(y)) for z, y in cases.values()]
     sparse = [concepts.sparse_cross_entropy(z, y) for z, y in cases.values()]
     st.table({
         "loss (nats)": list(cases), "one-hot": [f"{loss:.8f}" for loss in hot],

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 import streamlit as st
 
-from mnist_core.jobs.remote_calls import Call
+from mnist_core.basis import LabError
+from mnist_core.jobs import Call
 from mnist_core.lessons import gradient_checks, source_code
 from mnist_core.lessons.gradient_checks import Case, Row
 from mnist_core.network import layers
@@ -42,21 +43,22 @@ class Check:
         questions = [case.question() for case in self._cases.values()]
         try:
             self.call = shared.service().call("gradients", questions=questions)
-        except ValueError as error:
+        except LabError as error:
             self.call = Call("gradients", {})
-            self.call.fail(str(error))
+            self.call.fail(error)
 
     def rows(self) -> dict[str, list[Row]]:
         """Each case's arrays, by the ways that have answered."""
-        cases, slopes, told = self._cases, self._slopes, self.call.result
         if self._final is not None:
             return self._final
+        cases, slopes = self._cases, self._slopes
+        told = self.call.result() if self.call.state == "done" else None
         found = {
             name: gradient_checks.rows(case, *slopes[name], told[i] if told else None)
             for i, (name, case) in enumerate(cases.items())
         }
         if told:
-            self._final, self._cases, self._slopes, self.call.result = found, {}, {}, None
+            self._final, self._cases, self._slopes = found, {}, {}
         return found
 
 
@@ -112,7 +114,7 @@ def _own(choice: str, name: str) -> None:
 
     job = answering.job_of_model(choice, f"gradients {first} {count} {training}", compute)
     if waiting.ready(job, "Taking finite differences, two forward passes each"):
-        check = job.result
+        check = job.result()
         _waiting(check, "own")
         rows = check.rows()[name]
         _verdict(rows, "array", check.loss)
@@ -152,9 +154,9 @@ def _kinds() -> None:
 
     st.caption("Small networks with random weights, each with one thing that is checked, on the "
                "first four test images.")  # fmt: skip
-    job = shared.job(shared.data().source, "gradients of every kind", compute)
+    job = shared.job(shared.data().digest, "gradients of every kind", compute)
     if waiting.ready(job, "Taking finite differences of each kind"):
-        check = job.result
+        check = job.result()
         _waiting(check, "kinds")
         found = check.rows()
         worst = {name: _worst(rows) for name, rows in found.items()}
@@ -234,20 +236,20 @@ def power(value: float | None) -> str:
 
 def _waiting(check: Check, key: str) -> None:
     """What the tape is doing, while it has not answered; the other two ways are shown meanwhile."""
-    if check.call.status == "failed":
+    if check.call.state == "failed":
         st.warning(f"{check.call.message} The other two ways are below.",
                    icon=":material/power_off:")  # fmt: skip
         st.button("Ask the tape again", key=f"ask_tape_{key}", icon=":material/refresh:",
                   on_click=check.ask)  # fmt: skip
-    elif check.call.status != "done":
+    elif not check.call.over():
         st.fragment(_wait, run_every=0.5)(check.call)
 
 
 def _wait(call: Call) -> None:
-    if call.over.is_set():
+    if call.over():
         st.rerun()
     service = shared.service()
-    if call.status == "running":
+    if call.state == "running":
         words = "TensorFlow is computing the same gradients in the worker"
     elif service.state == "starting":
         words = "The tape comes as soon as the training process has started: about 10 seconds"

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
+from mnist_core.basis import LabError
 from mnist_core.charts import descent_charts
-from mnist_core.jobs import remote_calls
+from mnist_core.jobs import Call
 from mnist_core.lessons import regression, source_code
 from mnist_core.lessons.regression import Points
 from mnist_core.statistics import shapes
@@ -111,7 +112,7 @@ def _csv() -> Points | None:
         return None
     try:
         return regression.read_csv(given.getvalue())
-    except ValueError as error:
+    except LabError as error:
         st.error(str(error), icon=":material/block:")
         return None
 
@@ -152,20 +153,20 @@ def _tape(points: Points, settings: Settings) -> np.ndarray | None:
         return None
     if isinstance(call, str):
         return _without(call)
-    if not call.over.wait(PATIENCE):
+    if not call.over(PATIENCE):
         st.fragment(_waiting, run_every=0.4)(call, settings)
         return None
-    return call.result if call.status == "done" else _without(call.message)
+    return call.result() if call.state == "done" else _without(call.message)
 
 
-def _ask(points: Points, settings: Settings) -> remote_calls.Call | str:
+def _ask(points: Points, settings: Settings) -> Call | str:
     """The call, or why there is none."""
     try:
         return shared.service().call(
             FUNCTIONS[settings.inside][0], x=points.x, y=points.y, seed=SEED,
             learning_rate=settings.learning_rate, epochs=settings.epochs,
         )  # fmt: skip
-    except ValueError as error:
+    except LabError as error:
         return str(error)
 
 
@@ -173,17 +174,17 @@ def _without(why: str) -> None:
     st.warning(f"{why} The chart shows NumPy alone.", icon=":material/hourglass_top:")
 
 
-def _waiting(call: remote_calls.Call, settings: Settings) -> None:
-    if call.over.is_set():
+def _waiting(call: Call, settings: Settings) -> None:
+    if call.over():
         st.rerun()
     passed, expected = time.monotonic() - call.asked, 1.5 + settings.epochs / 100
     if shared.service().state == "starting":
         words = "**TensorFlow is starting**: about 10 seconds after a server start"
-    elif call.status == "queued":
+    elif call.state == "waiting":
         words = "**In the queue**: the worker is busy with a training"
     else:
         words = f"**TensorFlow is fitting the line**: a second or so, {passed:.0f} s passed"
-    st.progress(min(0.95, passed / expected) if call.status == "running" else 0.0, words)
+    st.progress(min(0.95, passed / expected) if call.state == "running" else 0.0, words)
 
 
 # ------------------------------------------------------------------- the numbers

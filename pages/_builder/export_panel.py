@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import partial
 
 import streamlit as st
 
+from mnist_core.basis import LabError
 from mnist_core.exports import catalogue, chart_sheets
 from mnist_core.jobs.service import Service
 from mnist_core.runs.records import Run
@@ -78,12 +78,8 @@ def _make(run: Run, key: str, service: Service) -> str | bytes:
 def _have_answers(run: str, service: Service) -> None:
     """Let a worker read the test images, if it can soon; a report can also do without."""
     try:
-        asked = service.evaluate(run)
-        until = time.monotonic() + ANSWER_SECONDS
-        while asked and asked.status in ("queued", "running") and time.monotonic() < until:
-            time.sleep(0.1)
-            asked = service.evaluation(run)
-    except ValueError:
+        service.evaluate(run).over(ANSWER_SECONDS)
+    except LabError:
         return
 
 
@@ -109,7 +105,7 @@ def _model_file(run: Run, file: str) -> None:
 def _convert(run: Run, file: str) -> None:
     try:
         shared.service().convert(run.id, file)
-    except ValueError as error:
+    except LabError as error:
         st.error(str(error), icon=":material/block:")
     else:
         state.mine().converting.add((run.id, file))
@@ -118,13 +114,13 @@ def _convert(run: Run, file: str) -> None:
 def _converting(run: Run, file: str) -> None:
     """How far a conversion is, until it can be downloaded or has failed."""
     asked = shared.service().conversion(run.id, file)
-    if asked and asked.status in ("queued", "running"):
-        waits = asked.status == "queued"
+    if asked and not asked.over():
+        waits = asked.state == "waiting"
         st.caption(f":material/hourglass_top: {MODEL_FILES[file].title}: "
                    f"{'waits for the training process' if waits else 'being made'}")  # fmt: skip
         return
     state.mine().converting.discard((run.id, file))
-    if asked and asked.status == "failed":
+    if asked and asked.state == "failed":
         st.error(asked.message, icon=":material/block:")
     else:
         st.rerun()

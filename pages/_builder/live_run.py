@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from mnist_core.basis import LabError
 from mnist_core.charts import plotting
 from mnist_core.design.spec import LIMITS, RunSpec
 from mnist_core.runs.records import IMPORTED, Run
@@ -22,8 +23,8 @@ def train(spec: RunSpec) -> None:
     data, told = shared.data(), forecast.told(spec)
     try:
         visitor = visitors.visitor()
-        links.show_run(shared.service().submit(spec, visitor, data.name, data.source, told))
-    except ValueError as error:  # a SpecError is one too
+        links.show_run(shared.service().submit(spec, visitor, data.identity, told))
+    except LabError as error:  # a SpecError is one too
         st.error(str(error), icon=":material/block:")
     state.mine().paused = False
 
@@ -32,7 +33,7 @@ def stop(run: Run) -> None:
     """End the run."""
     try:
         shared.service().stop(run.id)
-    except ValueError as error:
+    except LabError as error:
         st.error(str(error), icon=":material/block:")
 
 
@@ -161,7 +162,7 @@ def _measuring(run: Run) -> bool:
     if run.status != IMPORTED or run.test_accuracy is not None:
         return False
     asked = shared.service().evaluation(run.id)
-    return asked is not None and asked.status in ("queued", "running")
+    return asked is not None and not asked.over()
 
 
 def speed(chunks: list[events.Progress]) -> float:
@@ -223,6 +224,6 @@ def go_on(run: Run, epochs: int) -> None:
     """Take the run up again from its checkpoint."""
     try:
         design.load(shared.service().go_on(run.id, epochs).spec)
-    except ValueError as error:
+    except LabError as error:
         st.error(str(error), icon=":material/block:")
     state.mine().paused = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from mnist_core.jobs import background
-from pages._shell import shared
+from pages._shell import shared, waiting
 
 
 def result(task: str) -> dict | None:
@@ -14,19 +14,15 @@ def result(task: str) -> dict | None:
     job = shared.computed(task)
     if job.state == "done":
         return job.result()
-    if job.state == "failed":
-        st.error(job.message, icon=":material/error:")
-        st.button("Try again", key=f"retry.{task}", icon=":material/refresh:",
-                  on_click=background.retry, args=(job,))  # fmt: skip
-        return None
-    st.fragment(_progress, run_every=1.0)(task)
+    st.fragment(_progress, run_every=1.0)(job)
     return None
 
 
-def _progress(task: str) -> None:
-    job = shared.computed(task)
-    if job.state in ("done", "failed"):
+def _progress(job: background.Computation) -> None:
+    if job.state == "done":
         st.rerun()
+    elif job.state == "failed":
+        waiting.failed(job)
     elif job.state == "waiting":
         st.progress(0.0, f"**{job.label}**: in the queue behind another computation")
     else:

@@ -77,7 +77,7 @@ def _still(data: Mnist, method: str, found: dict) -> tuple[dict, float, float]:
 
 
 def _map(data: Mnist, method: str, found: dict) -> None:
-    shown, near, nearest = shared.per_source(data.source, f"map.{method}",
+    shown, near, nearest = shared.per_data(data.digest, f"map.{method}",
                                           lambda: _still(data, method, found))  # fmt: skip
     shown = dict(shown)
     text = shown.pop("csv")
@@ -125,8 +125,10 @@ def _neighbours(data: Mnist) -> None:
                 "around some to browse them.", icon=":material/touch_app:")  # fmt: skip
         return
     index = mine.near
-    near, far = shared.per_source(data.source, f"near.{index}",
-                               lambda: projections.neighbours(images, index, NEAR))  # fmt: skip
+    near, far = shared.per_data(
+        data.digest, f"near.{index}",
+        lambda: projections.nearest(images, images[index], NEAR, index),
+    )  # fmt: skip
     st.markdown(f"**Nearest to `train_images[{index}]`**, a {labels[index]}")
     st.html(markup.digit(images[index], "min(50%, 9rem)", f"a handwritten {labels[index]}"))
     clicked = digit_grid.show(images[near], labels[near], near, None, "near")

@@ -111,7 +111,7 @@ def _one(data: Mnist, ranking: Ranking, row: int, places: list[Place], at: int) 
     st.html(markup.digit(image, "min(100%, 15rem)", f"a digit labelled {label}"))
 
     def judge(said: str) -> None:
-        mine.verdicts[data.source, split, index] = said
+        mine.verdicts[data.digest, split, index] = said
         after = places[at + 1 :] + places
         mine.suspect = next((p for p in after if _verdict(data, p) is None), (split, index))
 
@@ -132,12 +132,12 @@ def _judge_wrong(judge: Callable[[str], None]) -> None:
 
 
 def _verdict(data: Mnist, place: Place) -> str | None:
-    return state.mine().verdicts.get((data.source, *place))
+    return state.mine().verdicts.get((data.digest, *place))
 
 
 def _verdicts(data: Mnist, ranking: Ranking) -> None:
     """How the visitor judged so far, and the verdicts as a file."""
-    mine = [k[1:] for k in state.mine().verdicts if k[0] == data.source]
+    mine = [k[1:] for k in state.mine().verdicts if k[0] == data.digest]
     if not mine:
         st.caption("You have judged none yet. Your verdicts stay in this session, and can be "
                    "downloaded.")  # fmt: skip

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from mnist_core.basis import Job
 from mnist_core.statistics import label_errors, shapes
 from mnist_core.statistics.tables import csv_of
-from pages._shell import answering, shared, waiting
+from pages._shell import answering, shared
 from pages._shell.state import bench
 
 
@@ -20,7 +20,7 @@ class Column:
 
     title: str
     values: Callable[[str], np.ndarray]
-    job: Callable[[str], waiting.Awaited] | None = None
+    job: Callable[[str], Job] | None = None
 
 
 def labels(split: str) -> np.ndarray:
@@ -28,7 +28,7 @@ def labels(split: str) -> np.ndarray:
     return getattr(shared.data(), split).labels
 
 
-def answers(split: str) -> waiting.Job:
+def answers(split: str) -> Job:
     """What the chosen model says to each image: probabilities (n, 10)."""
     return answering.answers(chosen_model(), split)
 
@@ -43,58 +43,34 @@ def _measure(name: str) -> Callable[[str], np.ndarray]:
 
 
 def _predicted(split: str) -> np.ndarray:
-    return answers(split).result.argmax(axis=1)
+    return answers(split).result().argmax(axis=1)
 
 
 def _confidence(split: str) -> np.ndarray:
-    return answers(split).result.max(axis=1)
+    return answers(split).result().max(axis=1)
 
 
-class _Doubts:
-    """The out-of-fold predictions that another process makes, as the job that columns know."""
-
-    def __init__(self) -> None:
-        self._job = shared.computed("suspects")
-
-    def done(self, seconds: float = 0.0) -> bool:
-        """Whether they are there, or will never be, within so many seconds."""
-        end = time.monotonic() + seconds
-        while (job := shared.computed("suspects")).state not in ("done", "failed"):
-            if time.monotonic() >= end:
-                return False
-            time.sleep(0.05)
-        self._job = job
-        return True
-
-    @property
-    def share(self) -> float:
-        return self._job.share
-
-    def of(self, split: str, measure: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
-        """A measure of labels by these predictions, for a split; NaN if they could not be made."""
-        if self._job.state == "failed":
-            return np.full(len(labels(split)), np.nan)
-        first = len(labels("train"))
-        part = slice(first) if split == "train" else slice(first, None)
-        both = np.concatenate([labels("train"), labels("test")])
-        return measure(self._job.result()["probabilities"], both)[part]
+def _out_of_fold(split: str) -> tuple[np.ndarray, np.ndarray, slice]:
+    """The out-of-fold predictions of all images, their labels, and which are of this split."""
+    first = len(labels("train"))
+    part = slice(first) if split == "train" else slice(first, None)
+    both = np.concatenate([labels("train"), labels("test")])
+    return shared.computed("suspects").result()["probabilities"], both, part
 
 
 def _doubt(split: str) -> np.ndarray:
-    doubts = _Doubts()
-    doubts.done()
-    return -doubts.of(split, label_errors.margins)
+    said, given, part = _out_of_fold(split)
+    return -label_errors.margins(said, given)[part]
 
 
 def doubted(split: str) -> np.ndarray:
     """Which labels confident learning counts under another digit: bool (n,)."""
-    doubts = _Doubts()
-    doubts.done()
-    return doubts.of(split, label_errors.off_diagonal) > 0
+    said, given, part = _out_of_fold(split)
+    return label_errors.off_diagonal(said, given)[part] > 0
 
 
 def _given_to_label(split: str) -> np.ndarray:
-    return answers(split).result[np.arange(len(labels(split))), labels(split)]
+    return answers(split).result()[np.arange(len(labels(split))), labels(split)]
 
 
 COLUMNS: dict[str, Column] = {
@@ -104,7 +80,7 @@ COLUMNS: dict[str, Column] = {
     "predicted": Column("Predicted digit", _predicted, answers),
     "confidence": Column("Confidence of the model", _confidence, answers),
     "for_label": Column("Probability given to the label", _given_to_label, answers),
-    "doubt": Column("Doubt about the label", _doubt, lambda split: _Doubts()),
+    "doubt": Column("Doubt about the label", _doubt, lambda split: shared.computed("suspects")),
 }
 
 

@@ -73,7 +73,7 @@ def _levels(data: Mnist, found: Found) -> pixels.Levels:
         chosen = images[np.sort(found.indices)]
         return pixels.levels(chosen, np.zeros(len(chosen), np.uint8)).of(0)
 
-    return shared.resource(data.source, f"levels {found.name}", compute)
+    return shared.resource(data.digest, f"levels {found.name}", compute)
 
 
 # ------------------------------------------------------------------- class by class
@@ -105,7 +105,7 @@ def _shapes() -> None:
 def _quantiles(split: str, name: str) -> np.ndarray:
     labels = getattr(shared.data(), split).labels
     values = shared.measures(split)[name]
-    return shared.per_source(shared.data().source, f"quantiles {split} {name}",
+    return shared.per_data(shared.data().digest, f"quantiles {split} {name}",
                               lambda: shapes.by_class(values, labels))  # fmt: skip
 
 
@@ -139,11 +139,11 @@ def _members(data: Mnist, split: str) -> None:
     if not len(indices):
         st.info("No image of this split has this label. Choose another digit.")
         return
-    job = shared.job(data.source, f"distance {split} {digit} {how}",
+    job = shared.job(data.digest, f"distance {split} {digit} {how}",
                   _compute(typical.MEASURES[how], part.images, indices))  # fmt: skip
     if not waiting.ready(job, "Measuring distances"):
         return
-    distances = job.result
+    distances = job.result()
     order = indices[np.argsort(distances, kind="stable")]
     ends = (("Most typical", order[:AT_EACH_END]), ("Most unusual", order[::-1][:AT_EACH_END]))
     for column, (title, shown) in zip(st.columns(2, gap="large"), ends, strict=True):

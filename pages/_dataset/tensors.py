@@ -45,7 +45,7 @@ def _arrays() -> dict[str, np.ndarray]:
 
 def _table() -> None:
     """Shapes, dtypes, ranges and sizes of the four arrays."""
-    facts = shared.per_source(shared.data().source, "facts",
+    facts = shared.per_data(shared.data().digest, "facts",
                            lambda: [pixels.facts(*item) for item in _arrays().items()])  # fmt: skip
     st.dataframe(
         [

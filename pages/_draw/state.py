@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from mnist_core.basis import Job
 from mnist_core.imaging import Digit
 from pages._shell import session
-from pages._shell.waiting import Job
 
 
 @dataclass

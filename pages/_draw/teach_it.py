@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 from mnist_core.analysis import teaching
+from mnist_core.basis import LabError, in_thread
 from mnist_core.data.dataset import Split
 from pages._components import digit_grid
 from pages._draw import state
@@ -48,7 +49,7 @@ def _label(image: np.ndarray | None, after: Callable[[], None] | None) -> None:
 def _add(image: np.ndarray, label: int, after: Callable[[], None] | None) -> None:
     try:
         answering.lessons().add(image, label)
-    except ValueError as error:
+    except LabError as error:
         st.toast(str(error), icon=":material/warning:")
         return
     if after:
@@ -89,10 +90,15 @@ def _train(own: Split, choice: str) -> None:
     if pressed:
         model, data = answering.model(choice), shared.data()
         seed = np.random.default_rng(len(own.labels))
-        mine.teaching = waiting.Job(lambda report: teaching.teach(model, own, data, seed, report))
+        mine.teaching = in_thread(
+            lambda report: teaching.teach(model, own, data, seed, report), "teaching"
+        )
         mine.base = choice
-    if mine.teaching and waiting.ready(mine.teaching, "The copy is learning your hand …"):
-        copy, _ = mine.teaching.result
+    under_way = mine.teaching
+    if under_way and under_way.done():
+        mine.teaching = None
+    if under_way and waiting.ready(under_way, "The copy is learning your hand …"):
+        copy, _ = under_way.result()
         mine.teaching = None
         copy.about["base"] = mine.base
         answering.lessons().keep(copy)

@@ -9,7 +9,7 @@ from mnist_core.analysis import misreading
 from mnist_core.charts.pixel_charts import signed_map
 from mnist_core.imaging import drawing
 from mnist_core.network.network import Network
-from mnist_core.statistics import shapes
+from mnist_core.statistics import projections, shapes
 from pages._components import digit_grid
 from pages._draw import state
 from pages._shell import answering, chart, markup, session, shared
@@ -130,7 +130,7 @@ _ROWS = f"""<style>
 def _nearest(image: np.ndarray) -> None:
     st.subheader("The nearest training images", anchor=False)
     train = shared.data().train
-    found, distances = misreading.nearest(train.images, image, NEAREST)
+    found, distances = projections.nearest(train.images, image, NEAREST)
     labels = train.labels[found]
     digit_grid.show(train.images[found], labels, found, None, "nearest")
     common = int(np.bincount(labels, minlength=10).argmax())

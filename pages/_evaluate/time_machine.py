@@ -28,8 +28,8 @@ def film(who: Subject) -> None:
     reading = answering.frames_read(who.choice, who.test.images[chosen], f"{count} test images")
     if not waiting.ready(reading, f"Reading {len(chosen):,} test images at {len(frames)} moments"):
         return
-    right = (reading.result.argmax(axis=2) == who.test.labels[chosen]).mean(axis=1)
-    _play(who, frames, chosen, reading.result, right)
+    right = (reading.result().argmax(axis=2) == who.test.labels[chosen]).mean(axis=1)
+    _play(who, frames, chosen, reading.result(), right)
 
 
 def _nothing(who: Subject) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from mnist_core.basis import LabError
 from mnist_core.runs import models
 from mnist_core.runs.records import Run
 from pages._shell import design, navigation, shared, visitors
@@ -36,7 +37,7 @@ def _take(name: str, content: bytes) -> Run | None:
     data = shared.data()
     try:
         model = models.read(name, content)
-        return shared.service().adopt(model, visitors.visitor(), data.name, data.source)
-    except ValueError as error:
+        return shared.service().adopt(model, visitors.visitor(), data.identity)
+    except LabError as error:
         st.error(str(error), icon=":material/block:")
         return None

@@ -66,7 +66,7 @@ def _order(racers: int) -> str:
 
 def _start(specs: dict[str, RunSpec], words: str) -> None:
     data, visitor = shared.data(), visitors.visitor()
-    vary.begin("race", lambda: shared.sweeps().race(specs, visitor, data.name, data.source,
+    vary.begin("race", lambda: shared.sweeps().race(specs, visitor, data.identity,
                                                       words))  # fmt: skip
 
 
@@ -151,7 +151,7 @@ def _verdict(members: dict[str, Run]) -> None:
         if not waiting.ready(job, "Reading the test images"):
             return
     labels = shared.data().test.labels
-    pairs = race.verdict({n: job.result.argmax(axis=1) == labels for n, job in answers.items()})
+    pairs = race.verdict({n: job.result().argmax(axis=1) == labels for n, job in answers.items()})
     say = st.success if any(pair.differs for pair in pairs) else st.info
     say(race.sentence(pairs), icon=":material/flag:")
     if any(run.data != shared.data().name for run in there.values()):

@@ -7,6 +7,7 @@ import streamlit as st
 from mnist_core.analysis import experiments as under_way
 from mnist_core.analysis import sweep
 from mnist_core.analysis.sweep import METHODS, SECONDS, Plan, Trial
+from mnist_core.basis import LabError
 from mnist_core.charts import run_charts
 from mnist_core.design.variations import SETTINGS, applicable
 from mnist_core.runs.groups import Group
@@ -73,7 +74,7 @@ def _size(plan: Plan) -> str:
 
 def _start(plan: Plan) -> None:
     data, visitor = shared.data(), visitors.visitor()
-    vary.begin("sweep", lambda: shared.sweeps().start(plan, visitor, data.name, data.source))
+    vary.begin("sweep", lambda: shared.sweeps().start(plan, visitor, data.identity))
 
 
 # ------------------------------------------------------------------- the one shown
@@ -143,11 +144,7 @@ def _importance(plan: Plan, trials: list[Trial]) -> None:
     job = shared.job("", key, lambda report: sweep.weighed(plan, trials))
     if not waiting.ready(job, "Weighing the settings"):
         return
-    try:
-        found = job.result
-    except (OSError, ValueError) as error:
-        st.warning(str(error), icon=":material/warning:")
-        return
+    found = job.result()
     if found:
         chart.show(run_charts.importance(found, sweep.whole(plan, trials)),
                     "sweep_importance")  # fmt: skip
@@ -197,7 +194,7 @@ def _afterwards(group: Group) -> None:
 def _go_on(group: str, seconds: float) -> None:
     try:
         shared.sweeps().go_on(group, seconds)
-    except ValueError as error:
+    except LabError as error:
         st.error(str(error), icon=":material/block:")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 
+from mnist_core.basis import LabError
 from mnist_core.design import recipes
 from mnist_core.design.recipes import RECIPES
 from mnist_core.design.spec import LIMITS, RunSpec
@@ -81,7 +82,7 @@ def begin(kind: str, start: Callable[[], Group]) -> None:
     """Start a race or a sweep and show it, or say why it cannot be."""
     try:
         group = start()
-    except ValueError as error:
+    except LabError as error:
         st.error(str(error), icon=":material/block:")
         return
     show(kind, group.id)

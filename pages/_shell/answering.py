@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,13 +11,13 @@ import streamlit as st
 
 from mnist_core import storage
 from mnist_core.analysis import teaching
+from mnist_core.basis import Job, LabError
 from mnist_core.data import dataset, own_data
 from mnist_core.jobs.service import Service
 from mnist_core.network.network import Network
 from mnist_core.runs import StoreError, models
 from pages._shell import shared, visitors
 from pages._shell.state import bench
-from pages._shell.waiting import Job
 
 TAUGHT = "taught"  # the choice of the copy that the visitor taught
 ASKED_AT_ONCE = 2000  # images: a few hundredths of a second for a dense network
@@ -88,7 +87,7 @@ def answers(choice: str, split: str) -> Job:
             report((start + ASKED_AT_ONCE) / len(images))
         return np.concatenate(parts)
 
-    return shared.job(shared.data().source, f"answers {_state_of(choice)} {split}", ask)
+    return shared.job(shared.data().digest, f"answers {_state_of(choice)} {split}", ask)
 
 
 def _by_worker(worker: Service, choice: str, shown: dataset.Mnist) -> np.ndarray | None:
@@ -96,32 +95,29 @@ def _by_worker(worker: Service, choice: str, shown: dataset.Mnist) -> np.ndarray
     is about other data, or the default model is asked about a visitor's own, of which nothing is
     kept: then the page computes them itself."""
     record = worker.runs.get(choice) if choice != "default" else None
-    if record.source != shown.source if record else own_data.is_own(shown.source):
+    if not record.identity.same(shown.identity) if record else own_data.is_own(shown.source):
         return None
-    which = "" if record else dataset.digest(shown)
     try:
-        asked = worker.evaluate(choice, which, shown.source)
-    except ValueError:
+        asked = worker.evaluate(choice, shown.identity)
+        while not asked.over(0.05):
+            busy = any(run.status == "running" for run in worker.runs.active())
+            if worker.state != "ready" or busy:
+                return None
+    except LabError:
         return None
-    while asked and asked.status in ("queued", "running"):
-        busy = any(run.status == "running" for run in worker.runs.active())
-        if worker.state != "ready" or busy:
-            return None
-        time.sleep(0.05)
-        asked = worker.evaluation(choice, which)
-    kept = worker.runs.evaluation(choice, which)
+    kept = worker.runs.evaluation(choice, "" if record else shown.digest)
     same = kept is not None and np.array_equal(kept.labels, shown.test.labels)
     return kept.probabilities if kept and same else None
 
 
 def of_model(choice: str, what: str, compute: Callable[[], Any]) -> Any:
     """Something of a model on the session's data, computed once for all visitors."""
-    return shared.resource(shared.data().source, f"{what} of {_state_of(choice)}", compute)
+    return shared.resource(shared.data().digest, f"{what} of {_state_of(choice)}", compute)
 
 
 def job_of_model(choice: str, what: str, compute: Callable[..., Any]) -> Job:
     """As `of_model`, in a thread of its own."""
-    return shared.job(shared.data().source, f"{what} of {_state_of(choice)}", compute)
+    return shared.job(shared.data().digest, f"{what} of {_state_of(choice)}", compute)
 
 
 def film(choice: str) -> list[Frame]:
@@ -147,7 +143,7 @@ def frames_read(choice: str, images: np.ndarray, what: str) -> Job:
             report(i / len(frames))
         return np.array(said)
 
-    return shared.job(shared.data().source, f"film of {_state_of(choice)} on {what}", read)
+    return shared.job(shared.data().digest, f"film of {_state_of(choice)} on {what}", read)
 
 
 def answering_models() -> dict[str, str]:

@@ -7,21 +7,23 @@ from typing import Any
 
 import streamlit as st
 
+from mnist_core.basis import told
 from mnist_core.data import dataset, own_data
 from mnist_core.runs import expiry
-from mnist_core.runs.records import StoreError
 from pages._shell import shared
 from pages._shell.state import visit
 
 
 def patiently(draw: Callable[..., None]) -> Callable[..., None]:
-    """`draw`, with a sentence in its place while the run records cannot be used."""
+    """`draw`, with a sentence in its place if it cannot be: why, or that a fault of ours was
+    recorded."""
 
     def drawn(*values: Any) -> None:
         try:
             draw(*values)
-        except StoreError as error:
-            st.warning(str(error), icon=":material/hourglass_top:")
+        except Exception as error:
+            st.warning(told(error, f"{visit().page}: {draw.__name__}"),
+                       icon=":material/hourglass_top:")  # fmt: skip
             st.button("Try again", icon=":material/refresh:", key=f"try_again.{draw.__name__}")
 
     return drawn
@@ -41,8 +43,9 @@ def data_note() -> None:
     found = shared.data()
     for notice in filter(None, (*found.notices, *expiry.rules().notices, visit().notice)):
         st.warning(notice, icon=":material/warning:")
-    waiting = found.source == "sample" and dataset.download().state == "running"
-    st.fragment(_data_line, run_every=1.0 if waiting else None)()
+    arriving = dataset.download()
+    under_way = found.source == "sample" and arriving and not arriving.over()
+    st.fragment(_data_line, run_every=1.0 if under_way else None)()
 
 
 def _data_line() -> None:
@@ -55,16 +58,20 @@ def _data_line() -> None:
                 st.rerun()
     elif found.source != "sample":
         st.caption(f"Data: {found.name}.")
-    elif arriving.state == "running":
-        share = f" ({arriving.received / arriving.total:.0%})" if arriving.total else ""
+    elif arriving and not arriving.over():
+        share = f" ({arriving.share:.0%})" if arriving.share else ""
         st.caption(f"Data: {found.name}. The full set of 70,000 is being fetched{share}.")
-    elif arriving.state == "done":
+    elif arriving and arriving.state == "done":
         st.caption(f"Data: {found.name}. The full set of 70,000 has arrived.")
         if st.button("Use all 70,000 digits", icon=":material/database:", key="use_full"):
             shared.use_data(str(dataset.cache_path()))
             st.rerun()
     else:
-        why = f" {arriving.message}" if arriving.message else ""
+        why = f" {arriving.message}" if arriving else ""
         st.caption(f"Data: {found.name}.{why}")
         st.button("Try the download again", icon=":material/refresh:", type="tertiary",
-                  key="download_again", on_click=arriving.start)  # fmt: skip
+                  key="download_again", on_click=_download_again)  # fmt: skip
+
+
+def _download_again() -> None:
+    dataset.start_download()

@@ -15,6 +15,7 @@ import streamlit as st
 from threadpoolctl import threadpool_limits
 
 from mnist_core import storage
+from mnist_core.basis import Job, Jobs, in_thread
 from mnist_core.data import dataset, own_data
 from mnist_core.jobs import background
 from mnist_core.jobs.service import Service
@@ -22,7 +23,6 @@ from mnist_core.runs.records import Runs
 from mnist_core.statistics import pixels, shapes
 from pages._shell import session
 from pages._shell.state import bench, visit
-from pages._shell.waiting import Job
 
 if TYPE_CHECKING:
     from mnist_core.analysis.experiments import Sweeps
@@ -77,7 +77,7 @@ def data() -> dataset.Mnist:
     if mine.source == "auto":
         mine.source = found.source
         if found.source == "sample":
-            dataset.download().start()
+            dataset.start_download()
     return found
 
 
@@ -87,46 +87,37 @@ def use_data(source: str) -> None:
     session.forget_data()
 
 
-def computed(task: str) -> background.Job:
+def computed(task: str) -> background.Computation:
     """A task of `background.TASKS` on the digits of this session; it goes on by itself."""
-    source = data().source
-    key = per_source(source, "fingerprint", lambda: background.fingerprint(data()))
-    return background.job(task, source, key)
+    return background.job(task, data())
 
 
 @st.cache_data(show_spinner=False, max_entries=128)
-def per_source(source: str, what: str, _compute: Callable[[], Any]) -> Any:
-    """A statistic of the data, computed once for all visitors."""
+def per_data(digest: str, what: str, _compute: Callable[[], Any]) -> Any:
+    """A statistic of the data of this digest, computed once for all visitors."""
     return _compute()
 
 
 @st.cache_resource(show_spinner=False, max_entries=24)
-def resource(source: str, what: str, _compute: Callable[[], Any]) -> Any:
-    """As `per_source`, for arrays too large to copy at each visit: nobody may write into them."""
+def resource(digest: str, what: str, _compute: Callable[[], Any]) -> Any:
+    """As `per_data`, for arrays too large to copy at each visit: nobody may write into them."""
     return _compute()
 
 
-def job(source: str, what: str, compute: Callable[..., Any]) -> Job:
-    """The one thread that computes this for all visitors. One that failed, once that was told, is
-    begun anew by whoever asks next."""
-    with _beginning:  # or a second visitor could clear what the first has just begun
-        if _job(source, what, compute).told:
-            _job.clear(source, what, compute)
-        return _job(source, what, compute)
+def job(digest: str, what: str, compute: Callable[..., Any]) -> Job:
+    """The one job that computes this for all visitors, in a thread of its own."""
+    return _jobs().ask((digest, what), lambda: in_thread(compute, what))
 
 
-_beginning = threading.Lock()
-
-
-@st.cache_resource(show_spinner=False, max_entries=24)
-def _job(source: str, what: str, _compute: Callable[..., Any]) -> Job:
-    return Job(_compute)
+@st.cache_resource(show_spinner=False)
+def _jobs() -> Jobs:
+    return Jobs(24)
 
 
 def levels(split: str) -> pixels.Levels:
     """The gray levels of a split by class."""
-    part, source = getattr(data(), split), data().source
-    return resource(source, f"levels {split}", lambda: pixels.levels(part.images, part.labels))
+    part, digest = getattr(data(), split), data().digest
+    return resource(digest, f"levels {split}", lambda: pixels.levels(part.images, part.labels))
 
 
 def image(place: tuple[str, int]) -> tuple[np.ndarray, int]:
@@ -138,4 +129,4 @@ def image(place: tuple[str, int]) -> tuple[np.ndarray, int]:
 def measures(split: str) -> dict[str, np.ndarray]:
     """Every measure of every image of a split."""
     part = getattr(data(), split)
-    return resource(data().source, f"measures {split}", lambda: shapes.measures(part.images))
+    return resource(data().digest, f"measures {split}", lambda: shapes.measures(part.images))

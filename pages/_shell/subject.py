@@ -79,7 +79,7 @@ def subject(choice: str, name: str) -> Subject | None:
     answers = answering.answers(choice, "test")
     if not waiting.ready(answers, "Reading the test images"):
         return None
-    return Subject(choice, name, answering.model(choice), shared.data().test, answers.result)
+    return Subject(choice, name, answering.model(choice), shared.data().test, answers.result())
 
 
 # ------------------------------------------------------------------ the choosers

@@ -1,10 +1,14 @@
 """Runs side by side: every difference is found, and a curve is the run's own numbers."""
 
-import numpy as np
+import re
+from dataclasses import fields, replace
+
 import pytest
 
 from mnist_core.analysis import comparison
-from mnist_core.design.spec import RunSpec
+from mnist_core.data.formats import Identity
+from mnist_core.design.spec import Augment, Conv, Layer, RunSpec
+from mnist_core.exports import report
 from mnist_core.runs.records import Runs
 from mnist_core.training import events
 
@@ -18,11 +22,37 @@ HISTORY = [
 ]
 
 
-def test_designs_that_differ_have_words_that_differ(random_spec):
-    rng = np.random.default_rng(0)
-    designs = {random_spec(rng) for _ in range(200)}
-    words = {tuple(comparison.described(spec).items()) for spec in designs}
-    assert len(words) == len(designs)
+OTHER = {  # another value of each field of a design, and of what its blocks are made of
+    "layers": (Layer(64),), "optimizer": "sgd", "learning_rate": 0.01, "batch_size": 64,
+    "epochs": 3, "validation": "test", "validation_share": 0.1, "seed": 7, "schedule": "cosine",
+    "initializer": "he_normal", "l2": 1e-4, "loss": "categorical", "label_smoothing": 0.1,
+    "keep": "val_loss", "patience": 4, "convolutions": (Conv(8),), "augment": Augment(shear=5.0),
+    "framework": "numpy",
+}  # fmt: skip
+BASE = RunSpec((Layer(128, "relu"),), keep="val_accuracy")
+PARTS = [
+    *((BASE, replace(BASE, **{name: value})) for name, value in OTHER.items()),
+    *((BASE, replace(BASE, layers=(replace(BASE.layers[0], **part),)))
+      for part in ({"units": 64}, {"activation": "tanh"}, {"batch_norm": True}, {"dropout": 0.1})),
+    *((replace(BASE, convolutions=(Conv(8),)), replace(BASE, convolutions=(Conv(8, **part),)))
+      for part in ({"kernel": 5}, {"activation": "tanh"}, {"batch_norm": True}, {"pool": 1},
+                   {"dropout": 0.1})),
+    *((BASE, replace(BASE, augment=Augment(**{name: 0.5}))) for name in vars(Augment())),
+]  # fmt: skip
+
+
+def test_the_table_of_other_values_knows_every_field():
+    assert OTHER.keys() == {field.name for field in fields(RunSpec)}
+
+
+@pytest.mark.parametrize(("one", "other"), PARTS, ids=str)
+def test_designs_that_differ_in_one_thing_are_told_apart(one, other):
+    """In Compare and in a report, which says the rest of the layers in its table of them."""
+    assert one != other and comparison.differences([one, other])
+    pages = [report._layers(spec) + report._settings(spec) for spec in (one, other)]
+    assert pages[0] != pages[1]
+    for page in pages:
+        assert not re.search(r"\w+=|\w\(|None|True|False|np\.|\[|\{", re.sub("<[^>]*>", " ", page))
 
 
 def test_only_the_settings_that_differ_are_listed():
@@ -62,7 +92,7 @@ def test_a_run_that_has_hardly_begun_has_an_empty_curve():
 def test_the_best_figure_of_each_line(tmp_path):
     runs, found = Runs(tmp_path), []
     for accuracy, seconds in ((0.9, 2.0), (0.95, 3.0), (None, None)):
-        run = runs.create(RunSpec(), "ada", "d", "sample").id
+        run = runs.create(RunSpec(), "ada", Identity("d", "sample")).id
         if accuracy:
             runs.end(run, "finished", test_accuracy=accuracy, seconds=seconds)
         found.append(runs.get(run))

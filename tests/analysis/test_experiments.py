@@ -9,6 +9,8 @@ import pytest
 from mnist_core.analysis import experiments, race
 from mnist_core.analysis.experiments import Sweeps
 from mnist_core.analysis.sweep import Plan
+from mnist_core.basis import LabError
+from mnist_core.data.formats import Identity
 from mnist_core.design.spec import Layer, RunSpec
 from mnist_core.runs.records import Runs
 from mnist_core.training import events
@@ -24,14 +26,18 @@ class Service:
         self.held, self.most, self.refuses, self.closed = threading.Event(), 0, "", False
         self.held.set()
 
-    def submit(self, spec, owner, data, source, part_of="", initial=None):
+    def submit(self, spec, owner, data, part_of="", initial=None):
+        return self.submit_all([(spec, initial)], owner, data, part_of)[0]
+
+    def submit_all(self, designs, owner, data, part_of=""):
         if self.refuses:
-            raise ValueError(self.refuses)
-        run = self.runs.create(spec, owner, data, source, part_of, initial)
-        self.runs.begin(run.id)
+            raise LabError(self.refuses)
+        made = self.runs.create_all(designs, owner, data, part_of)
+        for run in made:
+            self.runs.begin(run.id)
+            threading.Thread(target=self._train, args=(run,), daemon=True).start()
         self.most = max(self.most, len(self.runs.active()))
-        threading.Thread(target=self._train, args=(run,), daemon=True).start()
-        return run
+        return made
 
     def _train(self, run):
         self.held.wait()
@@ -68,7 +74,7 @@ def wait(condition, seconds=20.0):
 
 
 def start(lab, plan=PLAN):
-    return lab.start(plan, "ada", "d", "sample").id
+    return lab.start(plan, "ada", Identity("d", "sample")).id
 
 
 def ended(lab, group):
@@ -112,7 +118,7 @@ def test_a_stop_keeps_what_is_there_and_what_it_cuts_off_does_not_count(lab, ser
 
 def test_a_used_up_budget_ends_a_sweep(lab, service):
     service.held.clear()
-    group = lab.start(Plan(PLAN.base, PLAN.values, seconds=5.0), "ada", "d", "sample")
+    group = lab.start(Plan(PLAN.base, PLAN.values, seconds=5.0), "ada", Identity("d", "sample"))
     lab._under_way[group.id]._body["spent"] = 4.99
     found = ended(lab, group.id)
     assert found.status == "finished" and "5 seconds are used up" in found.message
@@ -158,7 +164,7 @@ def test_what_cannot_be_is_a_sentence(lab, service):
         lab.go_on("nobody", 30.0)
     service.state, service.message = "failed", "Training is not available."
     with pytest.raises(ValueError, match="not available"):
-        lab.start(PLAN, "bob", "d", "sample")
+        lab.start(PLAN, "bob", Identity("d", "sample"))
 
 
 def test_a_refusal_ends_the_sweep_with_its_words(lab, service):
@@ -184,7 +190,7 @@ RACERS = {"Adam": PLAN.base, "SGD": RunSpec((Layer(32),), optimizer="sgd", epoch
 
 def test_a_race_begins_its_runs_with_the_same_weights(lab, service):
     service.held.clear()
-    group = lab.race(RACERS, "ada", "d", "sample", "Optimizer")
+    group = lab.race(RACERS, "ada", Identity("d", "sample"), "Optimizer")
     assert list(group.body["names"].values()) == ["Adam", "SGD"] and not lab.race_over(group.id)
     starts = [lab.runs.start(run).weights for run in group.body["names"]]
     for name, weight in race.initial_weights(PLAN.base).items():
@@ -199,23 +205,23 @@ def test_a_race_begins_its_runs_with_the_same_weights(lab, service):
 
 def test_a_stopped_race_is_over(lab, service):
     service.held.clear()
-    group = lab.race(RACERS, "ada", "d", "sample", "Optimizer")
+    group = lab.race(RACERS, "ada", Identity("d", "sample"), "Optimizer")
     lab.stop(group.id)
     assert lab.race_over(group.id) and lab.runs.group(group.id).status == "stopped"
 
 
 def test_a_race_that_is_refused_leaves_nothing(lab, service):
     with pytest.raises(ValueError, match="2 to 6 networks"):
-        lab.race({"Adam": PLAN.base}, "ada", "d", "sample", "Optimizer")
+        lab.race({"Adam": PLAN.base}, "ada", Identity("d", "sample"), "Optimizer")
     service.refuses = "No."
     with pytest.raises(ValueError, match="No"):
-        lab.race(RACERS, "ada", "d", "sample", "Optimizer")
+        lab.race(RACERS, "ada", Identity("d", "sample"), "Optimizer")
     assert lab.runs.groups("ada", "race") == []
 
 
 def test_a_race_goes_on_over_a_restart_of_the_page(lab, service):
     service.held.clear()
-    group = lab.race(RACERS, "ada", "d", "sample", "Optimizer")
+    group = lab.race(RACERS, "ada", Identity("d", "sample"), "Optimizer")
     assert not Sweeps(service).race_over(group.id)
 
 

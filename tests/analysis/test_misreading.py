@@ -8,6 +8,7 @@ from mnist_core.design.spec import Layer, RunSpec
 from mnist_core.imaging import drawing, normalization
 from mnist_core.network.network import Network
 from mnist_core.runs import models
+from mnist_core.statistics import projections
 from tests.imaging.test_drawing import photo, seven
 
 named = pytest.mark.parametrize
@@ -61,16 +62,16 @@ def second_moment(image):
 def test_deslanting_takes_the_slant_away(mnist):
     images = mnist.test.images[:50] / np.float32(255)
     before = np.mean([abs(second_moment(i)) for i in images])
-    after = np.mean([abs(second_moment(normalization.deslant(i))) for i in images])
+    after = np.mean([abs(second_moment(normalization.deslant(i[None])[0])) for i in images])
     assert after < 0.1 * before
     blank = np.zeros((28, 28), np.float32)
-    assert not normalization.deslant(blank).any() and not normalization.with_pen(blank).any()
+    assert not normalization.deslant(blank[None]).any() and not normalization.with_pen(blank).any()
 
 
 @named("pixels", [1.5, 2.4, 3.5])
 def test_a_pen_is_as_thick_as_asked(pixels, mnist):
     images = mnist.test.images[:12] / np.float32(255)
-    found = [normalization.thickness(normalization.with_pen(i, pixels)) for i in images]
+    found = [normalization.pen_width(normalization.with_pen(i, pixels)) for i in images]
     assert abs(np.median(found) - pixels) < 0.45
 
 
@@ -79,13 +80,13 @@ def test_a_pen_is_as_thick_as_asked(pixels, mnist):
 
 def test_the_nearest_are_the_nearest(tiny):
     images, image = tiny.train.images, tiny.test.images[0]
-    found, distances = misreading.nearest(images, image, 7)
+    found, distances = projections.nearest(images, image, 7)
     flat = images.reshape(len(images), -1) / 255
     exact = np.linalg.norm(flat - image.ravel() / 255, axis=1)
     np.testing.assert_array_equal(found, np.argsort(exact)[:7])
     np.testing.assert_allclose(distances, np.sort(exact)[:7], rtol=1e-6)
-    assert misreading.nearest(images, images[5], 1)[0].tolist() == [5]
-    assert len(misreading.nearest(images[:3], image, 10)[0]) == 3
+    assert projections.nearest(images, images[5], 1)[0].tolist() == [5]
+    assert len(projections.nearest(images[:3], image, 10)[0]) == 3
 
 
 def test_percentiles():

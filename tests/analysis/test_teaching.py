@@ -1,12 +1,13 @@
 """A copy learns a hand, and says truthfully what it gained and what it forgot."""
 
 import io
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 from scipy import ndimage
 
+from mnist_core import storage
 from mnist_core.analysis import teaching
 from mnist_core.data import dataset
 from mnist_core.data.formats import Split
@@ -175,9 +176,11 @@ def test_the_drawings_are_a_dataset(tmp_path, hand):
 
 def test_the_disk_is_bounded(tmp_path, hand, monkeypatch):
     monkeypatch.setattr(teaching, "MOST", 2)
-    monkeypatch.setattr(teaching, "MOST_VISITORS", 3)
+    most = replace(storage.SHELVES["taught"], most=3)
+    monkeypatch.setitem(storage.SHELVES, "taught", most)
     for visitor in "abcde":
         teaching.Lessons(tmp_path, visitor).add(hand.images[0], 1)
+    storage.sweep(tmp_path)
     assert len(list((tmp_path / "taught").iterdir())) == 3
     last = teaching.Lessons(tmp_path, "e")
     last.add(hand.images[1], 2)

@@ -5,11 +5,12 @@ import re
 import numpy as np
 from scipy import ndimage
 
-from mnist_core.design.spec import RunSpec
+from mnist_core.design.spec import Layer, RunSpec
 from mnist_core.runs import models
 from tests.serving import poll, settle
 
-LONG = RunSpec(epochs=100)  # most of a minute at least, whatever the machine
+# Most of a minute at least, whatever the machine: its steps are bound by memory.
+LONG = RunSpec((Layer(1024),) * 4, batch_size=8, epochs=100)
 CANVAS = "[class*=st-key-canvas_] canvas.upper-canvas"
 TILES = ".st-key-grid [role=option]"
 LIVE = ".st-key-live"

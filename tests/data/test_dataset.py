@@ -9,7 +9,6 @@ import os
 import re
 import struct
 import threading
-import time
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,8 +18,19 @@ import numpy as np
 import pytest
 
 from mnist_core import storage
+from mnist_core.basis import Jobs
+from mnist_core.basis.errors import SORRY
 from mnist_core.data import dataset, formats
-from mnist_core.data.dataset import DataError, Download, Source, cache_path, fetch, load, read
+from mnist_core.data import download as download_module
+from mnist_core.data.dataset import (
+    DataError,
+    Source,
+    cache_path,
+    fetch,
+    load,
+    read,
+    start_download,
+)  # fmt: skip
 
 FULL = os.environ.get("MNIST_DATA")  # before the fixture below hides it
 IDX_NAMES = [f"{name}-ubyte" for name in formats.IDX_FILES]
@@ -635,15 +645,14 @@ def test_auto_never_downloads(monkeypatch):
     assert load().source == "sample"
 
 
-def finish(download):
-    for _ in range(1000):
-        if download.state != "running":
-            return
-        time.sleep(0.01)
-    pytest.fail("the download did not end")
+@pytest.fixture
+def begin(monkeypatch):
+    """`start_download` of a process that has had none."""
+    monkeypatch.setattr(download_module, "_jobs", Jobs(1))
+    return start_download
 
 
-def test_a_background_download_arrives(server):
+def test_a_background_download_arrives(server, begin):
     source, release = serve(server), threading.Event()
 
     def waits(request, closing):
@@ -654,47 +663,33 @@ def test_a_background_download_arrives(server):
         request.wfile.write(GOOD)
 
     server.pages["/mnist.npz"] = waits
-    download = Download([source], (5, 5))
-    assert (download.state, download.message) == ("idle", "")
-    download.start()
-    download.start()
-    assert [thread.name for thread in threading.enumerate()].count("mnist-download") == 1
+    assert dataset.download() is None
+    download = begin([source], (5, 5))
+    assert begin([source], (5, 5)) is download is dataset.download()  # one for all visitors
     assert download.state == "running" and load().source == "sample"
     release.set()
-    finish(download)
-    assert (download.state, download.received, download.total) == ("done", len(GOOD), len(GOOD))
-    assert str(cache_path()) in download.message and load().source == str(cache_path())
-    download.start()
-    assert download.state == "done" and server.asked == ["/mnist.npz"]
+    assert download.result(30) == cache_path() and download.share == 1
+    assert load().source == str(cache_path())
+    assert begin([source]) is download and server.asked == ["/mnist.npz"]
     cache_path().unlink()
-    download.start()
-    finish(download)
+    begin([source], (5, 5)).result(30)
     assert load().source == str(cache_path()) and len(server.asked) == 2
 
 
-def test_a_failed_download_may_be_started_again(server):
+def test_a_failed_download_is_begun_again_by_whoever_asks(server, begin):
     source = serve(server)
     page = server.pages.pop("/mnist.npz")
-    download = Download([source], TIMEOUT)
-    download.start()
-    finish(download)
-    assert download.state == "failed" and "404" in download.message
+    first = begin([source], TIMEOUT)
+    assert first.over(30) and first.state == "failed" and "404" in first.message
     server.pages["/mnist.npz"] = page
-    download.start()
-    finish(download)
-    assert download.state == "done"
+    assert begin([source], TIMEOUT).result(30) == cache_path()
 
 
-def test_a_fault_in_the_thread_is_not_a_download_for_ever():
-    download = Download([None], TIMEOUT)
-    download.start()
-    finish(download)
-    assert download.state == "failed" and "AttributeError" in download.message
-
-
-def test_the_process_has_one_download():
-    assert isinstance(dataset.download(), Download)
-    assert dataset.download() is dataset.download()
+def test_a_fault_in_the_thread_is_not_a_download_for_ever(begin, faults):
+    download = begin([None], TIMEOUT)
+    assert download.over(30) and (download.state, download.message) == ("failed", SORRY)
+    assert "AttributeError" in str(faults[0].exc_info)
+    faults.clear()
 
 
 def test_the_addresses_are_whole():

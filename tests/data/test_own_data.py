@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mnist_core import storage
 from mnist_core.data import dataset, own_data
 from mnist_core.data.formats import DataError
 from tests.data.test_uploads import npz
@@ -53,7 +54,7 @@ def test_a_day_after_the_last_use_it_is_gone(given):
     old, used = own_data.keep("ada", given), own_data.keep("ada", given)
     late = time.time() - 3600 * own_data.KEPT_HOURS - 5
     for kept in (old, used):
-        os.utime(kept.source, (late, late))
+        os.utime(Path(kept.source).parent, (late, late))
     own_data.touch(used.source)
     assert [kept.source for kept in own_data.of("ada")] == [used.source]
     assert not Path(old.source).parent.exists()
@@ -67,12 +68,12 @@ def test_what_was_computed_from_it_goes_with_it(given):
         folder = own_data.computed_folder(source)
         folder.mkdir()
         (folder / "map.npz").write_bytes(bytes(1000))
-    size = own_data._size()
+    size = sum(item.bytes for item in storage.shelf("own"))
     own_data.delete("ada", kept.source)
     assert not Path(kept.source).parent.exists()
-    assert own_data._size() == size / 2
-    own_data.sweep(time.time() + 3600 * own_data.KEPT_HOURS + 5)
-    assert not list(own_data.folder().glob("*/*/"))
+    assert sum(item.bytes for item in storage.shelf("own")) == size / 2  # it counts as the owner's
+    storage.sweep(now=time.time() + 3600 * own_data.KEPT_HOURS + 5)
+    assert not list(own_data.folder().glob("*"))
     assert own_data.computed_folder("sample") is None
 
 

@@ -35,7 +35,7 @@ def answers_of(spec, weights, data):
 
 def kept(runs, spec, happened, data, name):
     """A finished run with all that its training said."""
-    run = runs.create(spec, "ada", name, data.source).id
+    run = runs.create(spec, "ada", replace(data.identity, name=name)).id
     runs.begin(run)
     runs.append(run, happened)
     end = happened[-1]
@@ -203,7 +203,7 @@ def test_the_report_says_what_the_run_is(taken):
     page = made(taken, "report")
     for words in (
         "784-24-10 · Adam", f"{taken.run.test_accuracy:.2%}", f"{SPEC.parameters:,}",
-        "BatchNormalization", "Dropout", "20% of the training images", "Glorot uniform",
+        "BatchNormalization", "Dropout", "20 % of the training images", "Glorot uniform",
         "The bluer, the commoner the mistake",
     ):  # fmt: skip
         assert words in page

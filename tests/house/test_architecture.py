@@ -16,7 +16,8 @@ MAP = ROOT / ".github" / "ARCHITECTURE.md"
 
 # The packages of the core, lowest first: each imports only from those before it.
 LAYERS = (
-    "storage", "imaging", "network", "design", "data", "statistics", "lessons", "training", "runs",
+    "basis", "storage", "imaging", "network", "design", "data", "statistics", "lessons",
+    "training", "runs",
     "jobs", "analysis", "charts", "exports", "tools", "commands",
 )  # fmt: skip
 MOST_FILES = {"mnist_core": 12, "pages": 15}  # of a folder, its __init__ aside

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from mnist_core.data import dataset, formats
+from mnist_core.data.formats import Identity
 from mnist_core.design.spec import Layer, RunSpec
 from mnist_core.jobs import cluster
 from mnist_core.jobs.service import Service
@@ -96,14 +97,14 @@ def test_two_machines_train_two_runs_at_once_on_the_same_data(
     machines.worker(MNIST_DATA=str(other))
     service.start()
     wait(lambda: service._dispatcher._cluster and service._dispatcher._cluster.slots() == 2)
-    ada, bob = (service.submit(LONG, who, tiny.name, "auto").id for who in ("ada", "bob"))
+    ada, bob = (service.submit(LONG, who, Identity(tiny.name, "auto")).id for who in ("ada", "bob"))
     wait(lambda: under_way(service, ada) and under_way(service, bob))
     assert status(service, ada) == status(service, bob) == "running"
     sent = service._dispatcher._cluster._client.run(  # a lambda travels as a whole
         lambda: list(sys.modules["mnist_core.jobs.worker"]._shipped)
     )
     assert sorted(map(len, sent.values())) == [0, 1]
-    assert [dataset.digest(tiny)] in sent.values()
+    assert [tiny.digest] in sent.values()
     for run in (ada, bob):
         started = next(e for e in service.runs.history(run) if isinstance(e, events.Started))
         assert started.train_images == 512  # the tiny file's, on either machine
@@ -121,14 +122,14 @@ def test_a_scheduler_that_goes_and_comes_back(machines, service, tiny, monkeypat
     scheduler = machines.scheduler()
     wait(lambda: "has no worker" in service.message)
     machines.worker()
-    run = service.submit(LONG, "ada", tiny.name, "auto").id
+    run = service.submit(LONG, "ada", Identity(tiny.name, "auto")).id
     wait(lambda: under_way(service, run))
     machines.kill(scheduler)
     wait(lambda: service.state == "away")
     assert f"the scheduler at {machines.address}, which does not answer" in service.message
     assert status(service, run) == "interrupted"
     assert service.runs.get(run).message.startswith("The connection to the training cluster was")
-    waiting = service.submit(SHORT, "ada", tiny.name, "auto").id
+    waiting = service.submit(SHORT, "ada", Identity(tiny.name, "auto")).id
     scheduler = machines.scheduler()
     machines.worker()
     wait(lambda: status(service, waiting) == "finished")
@@ -137,7 +138,7 @@ def test_a_scheduler_that_goes_and_comes_back(machines, service, tiny, monkeypat
     machines.scheduler()
     machines.worker()
     wait(lambda: service.state == "ready" and not service.message)
-    last = service.submit(SHORT, "ada", tiny.name, "auto").id
+    last = service.submit(SHORT, "ada", Identity(tiny.name, "auto")).id
     wait(lambda: status(service, last) == "finished")
     assert status(service, run) == "interrupted"
 
@@ -182,7 +183,7 @@ def test_two_hundred_runs_leave_the_server_and_the_worker_small(tmp_path, tiny):
         mine, most, workers, before = psutil.Process(), 0, set(), 0
         for number in range(200):
             spec = RunSpec(layers=(Layer(8 + number),), batch_size=64, epochs=1)
-            run = service.submit(spec, "ada", tiny.name, tiny.source).id
+            run = service.submit(spec, "ada", tiny.identity).id
             wait(lambda run=run: not service.runs.get(run).active)
             assert status(service, run) == "finished", service.runs.get(run).message
             if number == 4:  # what is imported and cached once is there now

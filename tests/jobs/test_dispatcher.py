@@ -13,7 +13,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mnist_core.data import dataset, own_data
+from mnist_core import storage
+from mnist_core.basis.errors import SORRY
+from mnist_core.data.formats import Identity
 from mnist_core.design.spec import Layer, RunSpec, SpecError
 from mnist_core.jobs import cluster, dispatcher, worker
 from mnist_core.jobs.service import Service
@@ -134,7 +136,7 @@ def service(started):
 @pytest.fixture
 def submit(service, tiny):
     def submit(owner="ada", spec=SPEC, source=tiny.source):
-        return service.submit(spec, owner, tiny.name, source).id
+        return service.submit(spec, owner, Identity(tiny.name, source)).id
 
     return submit
 
@@ -194,7 +196,7 @@ def test_each_visitor_trains_one_run_at_a_time_however_many_workers_are_free(ser
 
 def test_what_races_trains_side_by_side_after_everybody_had_a_turn(service, tiny, submit):
     def racer():
-        return service.submit(SPEC, "ada", tiny.name, tiny.source, part_of="race").id
+        return service.submit(SPEC, "ada", tiny.identity, part_of="race").id
 
     first = submit("ada")
     wait(lambda: status(service, first) == "running")
@@ -208,7 +210,7 @@ def test_what_races_trains_side_by_side_after_everybody_had_a_turn(service, tiny
 
 def test_a_run_begins_with_the_weights_that_it_was_given(service, tiny):
     given = {"logits/kernel": np.ones((784, 10), np.float32)}
-    run = service.submit(SPEC, "ada", tiny.name, tiny.source, initial=given).id
+    run = service.submit(SPEC, "ada", tiny.identity, initial=given).id
     started = job().resume
     assert started.step == 0 and not started.state
     assert np.array_equal(started.weights["logits/kernel"], given["logits/kernel"])
@@ -320,24 +322,24 @@ def test_an_evaluation_goes_before_runs_that_have_not_begun_and_is_kept(service,
     assert service.evaluation(run) is None and service.runs.evaluation(run) is None
     running, waiting = submit(), submit()
     wait(lambda: status(service, running) == "running")
-    assert service.evaluate(run).status == "queued"
-    assert service.evaluate(run).status == "queued"  # and is done once, however often it is asked
+    assert service.evaluate(run).state == "waiting"
+    assert service.evaluate(run).state == "waiting"  # and is done once, however often it is asked
     end(job(1))
     task = job(2)
     assert (task.run, task.step, task.data) == (
-        None, 8, worker.Data(tiny.source, dataset.digest(tiny)),
+        None, 8, tiny.identity,
     )  # fmt: skip
-    wait(lambda: service.evaluation(run).status == "running")
+    wait(lambda: service.evaluation(run).state == "running")
     assert status(service, waiting) == "queued"
     end(task, replace(EVALUATION, step=8))
-    wait(lambda: service.evaluation(run).status == "done")
+    wait(lambda: service.evaluation(run).state == "done")
     kept = service.runs.evaluation(run)
     assert kept.probabilities.dtype == np.float32 and kept.labels.dtype == np.uint8
     np.testing.assert_array_equal(kept.probabilities, EVALUATION.probabilities)
     np.testing.assert_array_equal(kept.labels, EVALUATION.labels)
     assert (kept.loss, kept.step) == (2.3, 8)
     assert job(3).run == waiting
-    assert service.evaluate(run).status == "done"
+    assert service.evaluate(run).state == "done"
 
 
 def test_training_further_makes_an_evaluation_void(service, submit):
@@ -349,33 +351,37 @@ def test_training_further_makes_an_evaluation_void(service, submit):
 
 
 def test_the_default_model_is_evaluated_once_for_each_data(service, tiny):
-    asked = service.evaluate(DEFAULT, tiny.name, tiny.source)
-    assert asked.status == "queued"
+    asked = service.evaluate(DEFAULT, tiny.identity)
+    assert asked.state == "waiting"
     task = job()
     assert (task.spec, task.step) == (models.default().spec, 0)
     end(task, EVALUATION)
-    wait(lambda: service.evaluation(DEFAULT, tiny.name).status == "done")
-    assert service.runs.evaluation(DEFAULT, tiny.name).loss == 2.3
+    wait(lambda: service.evaluation(DEFAULT, tiny.digest).state == "done")
+    assert service.runs.evaluation(DEFAULT, tiny.digest).loss == 2.3
     assert service.runs.evaluation(DEFAULT, "other data") is None
-    assert Runs(service.runs.folder).evaluation(DEFAULT, tiny.name)
+    assert Runs(service.runs.folder).evaluation(DEFAULT, tiny.digest)
 
 
 ENDS = {
     "died": (WorkerDied(), "The training process ended unexpectedly during the evaluation"),
-    "bad": (RuntimeError("no such thing"), "The evaluation failed: no such thing"),
+    "bad": (RuntimeError("no such thing"), SORRY),
 }
 
 
 @pytest.mark.parametrize(("error", "says"), ENDS.values(), ids=ENDS)
-def test_an_evaluation_that_fails_says_why_and_can_be_asked_for_again(service, submit, error, says):
+def test_an_evaluation_that_fails_says_why_and_can_be_asked_for_again(
+    service, submit, error, says, faults
+):
     run = trained(service, submit)
     service.evaluate(run)
     end(job(1), error)
-    wait(lambda: service.evaluation(run).status == "failed")
+    wait(lambda: service.evaluation(run).state == "failed")
     assert service.evaluation(run).message.startswith(says)
-    assert service.evaluate(run).status == "queued"
+    assert len(faults) == isinstance(error, RuntimeError)
+    faults.clear()
+    assert service.evaluate(run).state == "waiting"
     end(job(2), replace(EVALUATION, step=8))
-    wait(lambda: service.evaluation(run).status == "done")
+    wait(lambda: service.evaluation(run).state == "done")
 
 
 def test_what_cannot_be_evaluated_says_why(service, submit):
@@ -396,11 +402,11 @@ def test_data_that_a_worker_lacks_is_sent_to_it_and_the_job_begins_again(service
     end(job(), None, address="tcp://far")
     end(job(1))
     wait(lambda: status(service, run) == "finished")
-    assert made[-1].shipped == [("tcp://far", dataset.digest(tiny), tiny.name)]
+    assert made[-1].shipped == [("tcp://far", tiny.digest, tiny.name)]
     service.evaluate(run)
     end(job(2), None, address="tcp://farther")
     end(job(3), replace(EVALUATION, step=8))
-    wait(lambda: service.evaluation(run).status == "done")
+    wait(lambda: service.evaluation(run).state == "done")
     assert [address for address, *_ in made[-1].shipped] == ["tcp://far", "tcp://farther"]
 
 
@@ -422,8 +428,8 @@ def test_a_worker_that_has_grown_is_replaced_between_two_jobs(service, submit):
 def test_a_lost_scheduler_interrupts_its_runs_and_a_new_one_takes_the_next(started, tiny):
     service = started("tcp://127.0.0.1:1")
     old = made[-1]
-    running = service.submit(SPEC, "ada", tiny.name, tiny.source).id
-    waiting = service.submit(SPEC, "ada", tiny.name, tiny.source).id
+    running = service.submit(SPEC, "ada", tiny.identity).id
+    waiting = service.submit(SPEC, "ada", tiny.identity).id
     job()
     old.alive = False
     wait(lambda: len(made) == 2)
@@ -449,7 +455,7 @@ def test_a_scheduler_that_does_not_answer_is_tried_until_it_does(started, tiny, 
             "Training waits for the scheduler at tcp://127.0.0.1:1, which does not answer. It is "
             "tried again every few seconds."
         )
-        run = service.submit(SPEC, "ada", tiny.name, tiny.source).id
+        run = service.submit(SPEC, "ada", tiny.identity).id
         wait(lambda: len(made) > 3)
         assert all(found.closed for found in made[:-1])  # a half-open one is not left behind
         assert status(service, run) == "queued"
@@ -461,7 +467,7 @@ def test_a_scheduler_that_does_not_answer_is_tried_until_it_does(started, tiny, 
 def test_a_cluster_without_workers_says_what_is_missing(started, tiny):
     service = started("tcp://127.0.0.1:1")
     made[-1].free = 0
-    run = service.submit(SPEC, "ada", tiny.name, tiny.source).id
+    run = service.submit(SPEC, "ada", tiny.identity).id
     wait(lambda: "has no worker: start one with --resources train=1." in service.message)
     assert status(service, run) == "queued"
     made[-1].free = 1
@@ -489,7 +495,7 @@ def test_a_full_disk_at_the_end_of_a_run_leaves_its_last_checkpoint(service, sub
     task = job()
     service.runs.save_checkpoint(run, finished(4).event.last)
     with monkeypatch.context() as patch:
-        patch.setattr("mnist_core.runs.artifacts.os.replace", no_room)
+        patch.setattr("mnist_core.storage.files.os.replace", no_room)
         end(task)
         wait(lambda: status(service, run) == "interrupted")
     assert service.runs.get(run).message == (
@@ -509,12 +515,38 @@ def test_a_full_disk_during_a_run_is_said_and_the_run_goes_on(service, submit, m
     run = submit()
     task, made[-1].checkpoint = job(), finished(4).event.last
     with monkeypatch.context() as patch:
-        patch.setattr("mnist_core.runs.artifacts.os.replace", no_room)
+        patch.setattr("mnist_core.storage.files.os.replace", no_room)
         made[-1].heard({"run": run, "events": [events.to_wire(events.Checkpointed(4))]})
         wait(lambda: "make room on the server's disk" in service.message)
     assert status(service, run) == "running" and not service.runs.has_weights(run)
+    made[-1].heard({"run": run, "events": [events.to_wire(events.Checkpointed(4))]})
+    wait(lambda: service.message == "")  # there is room again: nothing is amiss
+    assert service.runs.checkpoint(run).step == 4
     end(task)
     wait(lambda: status(service, run) == "finished")
+
+
+def test_what_was_said_of_a_run_goes_with_it(service, submit, monkeypatch):
+    run = submit()
+    task, made[-1].checkpoint = job(), finished(4).event.last
+    with monkeypatch.context() as patch:
+        patch.setattr("mnist_core.storage.files.os.replace", no_room)
+        made[-1].heard({"run": run, "events": [events.to_wire(events.Checkpointed(4))]})
+        wait(lambda: "make room on the server's disk" in service.message)
+        end(task)
+        wait(lambda: status(service, run) == "interrupted")
+    wait(lambda: service.message == "")
+
+
+def test_two_things_amiss_are_both_said_and_each_is_cleared_by_its_owner(service):
+    held = service._dispatcher
+    held.amiss("disk", "There is no room.")
+    held.amiss("records", "The records are locked.")
+    assert service.message == "There is no room. The records are locked."
+    held.amiss("disk")
+    assert service.message == "The records are locked."
+    held.amiss("records")
+    assert service.message == ""
 
 
 # ------------------------------------------------------------------------------- model files
@@ -524,15 +556,15 @@ def test_a_model_file_is_made_once_and_kept(service, submit):
     run = trained(service, submit)
     assert service.conversion(run, "model.onnx") is None
     for _ in range(2):  # however often it is asked
-        assert service.convert(run, "model.onnx").status in ("queued", "running")
+        assert service.convert(run, "model.onnx").state in ("waiting", "running")
     task = job(1)
     assert (task.file, task.spec) == ("model.onnx", SPEC)
     np.testing.assert_equal(task.weights, service.runs.checkpoint(run).answer)
-    assert service.evaluate(run).status == "queued"  # another matter
+    assert service.evaluate(run).state == "waiting"  # another matter
     end(task, b"ONNX")
-    wait(lambda: service.conversion(run, "model.onnx").status == "done")
+    wait(lambda: service.conversion(run, "model.onnx").state == "done")
     assert service.runs.model_file(run, "model.onnx").read_bytes() == b"ONNX"
-    assert service.convert(run, "model.onnx").status == "done"
+    assert service.convert(run, "model.onnx").state == "done"
     end(job(2), EVALUATION)
 
 
@@ -548,15 +580,17 @@ def test_a_model_file_of_a_run_that_was_trained_further_meanwhile_is_not_kept(se
 
 @pytest.mark.parametrize(("error", "says"), [
     (WorkerDied(), "The training process ended unexpectedly during the conversion: try again."),
-    (RuntimeError("no such thing"), "The conversion failed: no such thing"),
+    (RuntimeError("no such thing"), SORRY),
 ])  # fmt: skip
-def test_a_conversion_that_fails_says_why(service, submit, error, says):
+def test_a_conversion_that_fails_says_why(service, submit, error, says, faults):
     run = trained(service, submit)
     service.convert(run, "model.onnx")
     end(job(1), error)
-    wait(lambda: service.conversion(run, "model.onnx").status == "failed")
+    wait(lambda: service.conversion(run, "model.onnx").state == "failed")
     assert service.conversion(run, "model.onnx").message == says
-    assert service.convert(run, "model.onnx").status == "queued"
+    assert len(faults) == isinstance(error, RuntimeError)
+    faults.clear()
+    assert service.convert(run, "model.onnx").state == "waiting"
     end(job(2), b"ONNX")
 
 
@@ -569,7 +603,7 @@ def test_what_has_no_weights_is_not_converted(service, submit):
 
 def test_an_imported_model_is_measured_and_can_be_trained_further(service, tiny):
     model = models.default()
-    run = service.adopt(model, "ada", tiny.name, tiny.source)
+    run = service.adopt(model, "ada", tiny.identity)
     task = job()
     np.testing.assert_equal(service.runs.checkpoint(run.id).answer, model.network.weights())
     answers = np.eye(10, dtype=np.float32)[[0, 1, 1, 3]]
@@ -588,9 +622,9 @@ def test_a_full_disk_under_an_evaluation_is_said(service, submit, monkeypatch):
     service.evaluate(run)
     task = job(1)
     with monkeypatch.context() as patch:
-        patch.setattr("mnist_core.runs.artifacts.os.replace", no_room)
+        patch.setattr("mnist_core.storage.files.os.replace", no_room)
         end(task, EVALUATION)
-        wait(lambda: service.evaluation(run).status == "failed")
+        wait(lambda: service.evaluation(run).state == "failed")
     assert "could not be saved (No space left on device)" in service.evaluation(run).message
 
 
@@ -682,7 +716,8 @@ def test_a_checkpoint_that_cannot_be_read_fails_its_run_alone(service, submit):
     (service.runs.folder / "artifacts" / run / "checkpoint.npz").write_bytes(b"PK\3\4 nonsense")
     service.go_on(run, 1)
     wait(lambda: status(service, run) == "failed")
-    assert service.runs.get(run).message.startswith("The training could not begin:")
+    says = "The training could not begin. This run's files are damaged"
+    assert service.runs.get(run).message.startswith(says)
     again = submit("bob")
     end(job(1))
     wait(lambda: status(service, again) == "finished")
@@ -726,14 +761,31 @@ def test_own_data_go_by_the_clock_though_nobody_trains(started, monkeypatch):
     swept = []
     monkeypatch.setattr(dispatcher, "SWEEP_SECONDS", 0.0)
     monkeypatch.setattr(dispatcher, "TICK_SECONDS", 0.01)
-    monkeypatch.setattr(own_data, "sweep", lambda: swept.append(1))
+    monkeypatch.setattr(storage, "sweep", lambda: swept.append(1))
     started()
     wait(lambda: len(swept) > 2)
 
 
+def test_what_was_promised_to_be_deleted_is_so_while_no_training_can_be(tmp_path, monkeypatch):
+    class Gone(Cluster):
+        def __init__(self, address, folder):
+            raise OSError("no such address")
+
+    swept = []
+    monkeypatch.setattr(cluster, "Cluster", Gone)
+    monkeypatch.setattr(dispatcher, "SWEEP_SECONDS", 0.0)
+    monkeypatch.setattr(storage, "sweep", lambda: swept.append(1))
+    for address in ("tcp://127.0.0.1:1", None):  # away; failed for good
+        swept.clear()
+        service = Service(Runs(tmp_path / "runs"), "sample", address).start()
+        wait(lambda: len(swept) > 2)
+        assert service.state == ("away" if address else "failed")
+        service.close()
+
+
 def test_old_runs_go_at_the_start(started, tiny):
     first = started()
-    run = first.submit(SPEC, "ada", tiny.name, tiny.source).id
+    run = first.submit(SPEC, "ada", tiny.identity).id
     end(job())
     wait(lambda: status(first, run) == "finished")
     first.close()

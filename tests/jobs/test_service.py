@@ -11,6 +11,7 @@ import numpy as np
 import psutil
 import pytest
 
+from mnist_core.data.formats import Identity
 from mnist_core.design.spec import Layer, RunSpec, SpecError
 from mnist_core.jobs import dispatcher
 from mnist_core.jobs.service import Service
@@ -51,7 +52,7 @@ def submit(service, tiny):
     def submit(spec, source=tiny.source):
         for run in submitted:  # a slow machine may take longer than an idle visitor may
             service.watched(run)
-        submitted.append(service.submit(spec, "ada", tiny.name, source).id)
+        submitted.append(service.submit(spec, "ada", Identity(tiny.name, source)).id)
         return submitted[-1]
 
     yield submit
@@ -162,11 +163,11 @@ def test_an_evaluation_answers_every_test_image(service, submit, status, tiny):
     run = submit(SHORT)
     wait(lambda: status(run) == "finished")
     service.evaluate(run)
-    service.evaluate("default", tiny.name, tiny.source)
-    for key in ((run, ""), ("default", tiny.name)):
-        wait(lambda key=key: service.evaluation(*key).status in ("done", "failed"))
+    service.evaluate("default", tiny.identity)
+    for key in ((run, ""), ("default", tiny.digest)):
+        wait(lambda key=key: service.evaluation(*key).state in ("done", "failed"))
         assert service.evaluation(*key).message == ""
-    found, shipped = service.runs.evaluation(run), service.runs.evaluation("default", tiny.name)
+    found, shipped = service.runs.evaluation(run), service.runs.evaluation("default", tiny.digest)
     right = (found.probabilities.argmax(axis=1) == found.labels).mean()
     assert right == pytest.approx(service.runs.get(run).test_accuracy)
     assert found.loss == pytest.approx(service.runs.get(run).test_loss, rel=1e-4)
@@ -322,7 +323,7 @@ def test_a_run_that_cannot_go_on_says_why(service, submit, status):
 
 def test_a_design_over_the_limits_is_refused_at_the_gate(service):
     with pytest.raises(SpecError):
-        service.submit(RunSpec(epochs=10_000), "ada", "d", "sample")
+        service.submit(RunSpec(epochs=10_000), "ada", Identity("d", "sample"))
     assert not service.runs.active()
 
 
@@ -395,10 +396,11 @@ SERVER = """
 import sys, time
 from mnist_core.runs import Runs
 from mnist_core.jobs import Service
+from mnist_core.data import Identity
 from mnist_core.design import Layer, RunSpec
 service = Service(Runs(sys.argv[1]), sys.argv[2]).start()
 spec = RunSpec(layers=(Layer(1024),) * 4, batch_size=64, epochs=100)
-run = service.submit(spec, "ada", "sample", sys.argv[2]).id
+run = service.submit(spec, "ada", Identity("sample", sys.argv[2])).id
 while not service.runs.history(run):
     time.sleep(0.05)
 heavy = sorted({"tensorflow", "keras"} & set(sys.modules))
@@ -437,7 +439,7 @@ def test_a_service_that_cannot_start_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr("mnist_core.jobs.cluster._start_worker", start)
     service = Service(Runs(tmp_path), "sample")
     service.start()
-    early = service.submit(SHORT, "ada", "d", "sample")
+    early = service.submit(SHORT, "ada", Identity("d", "sample"))
     try:
         wait(lambda: service.state == "failed", 30)
         assert service.message == "Training is not available: no more processes"
@@ -448,7 +450,7 @@ def test_a_service_that_cannot_start_says_so(tmp_path, monkeypatch):
         before = service.runs.get(early.id)
         assert refusal(service, early.id) == service.message
         assert service.runs.get(early.id) == before
-        late = service.submit(SHORT, "ada", "d", "sample")
+        late = service.submit(SHORT, "ada", Identity("d", "sample"))
         assert service.runs.get(late.id).message == service.message
     finally:
         service.close()

@@ -5,7 +5,7 @@ import inspect
 import numpy as np
 import pytest
 
-from mnist_core.jobs import remote_calls, tapes
+from mnist_core.jobs import errands, tapes
 from mnist_core.lessons import regression, source_code
 from mnist_core.training import engine
 
@@ -36,6 +36,6 @@ def test_keras_refuses_weights_that_its_optimizer_was_not_made_for():
         adam.apply([engine.tf.constant(1.0)], [engine.keras.Variable(1.0)])
 
 
-@pytest.mark.parametrize("function", remote_calls.CALLS.values())
+@pytest.mark.parametrize("function", errands.CALLS.values())
 def test_each_call_is_of_the_tapes_and_its_shown_source_is_what_runs(function):
     assert source_code.source("jobs/tapes", function) == inspect.getsource(getattr(tapes, function))

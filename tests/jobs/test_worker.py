@@ -7,6 +7,7 @@ import psutil
 import pytest
 
 from mnist_core.data import dataset
+from mnist_core.data.formats import Identity
 from mnist_core.design.spec import Layer, RunSpec
 from mnist_core.jobs import worker
 from mnist_core.runs import models
@@ -28,7 +29,7 @@ def told(monkeypatch):
 
 @pytest.fixture
 def here(tiny):
-    return worker.Data(tiny.source, dataset.digest(tiny))
+    return tiny.identity
 
 
 def test_a_training_obeys_what_it_was_told_before_it_began(here, told):
@@ -71,14 +72,14 @@ def test_another_error_is_not_taken_for_want_of_memory(here, monkeypatch):
 
 
 def test_data_that_is_elsewhere_or_another_is_asked_for_and_then_used(tiny, told):
-    digest = dataset.digest(tiny)
+    digest = tiny.digest
     for source in ("/nowhere.npz", "sample"):
-        missing = worker.Data(source, digest)
+        missing = Identity("", source, digest)
         assert worker.train("a", QUERY, missing).result is None
         assert worker.evaluate(QUERY, {}, missing).result is None
     assert told == [] and worker._jobs == {}
     worker.receive(digest, tiny)
-    result = worker.train("a", QUERY, worker.Data("/nowhere.npz", digest)).result
+    result = worker.train("a", QUERY, Identity("", "/nowhere.npz", digest)).result
     assert result.event.step == 512 // 64
     for other in "bcd":
         worker.receive(other, tiny)
@@ -87,7 +88,7 @@ def test_data_that_is_elsewhere_or_another_is_asked_for_and_then_used(tiny, told
 
 def test_data_that_nobody_can_read_is_a_sentence():
     with pytest.raises(dataset.DataError, match="does not exist"):
-        worker.train("a", QUERY, worker.Data("/nowhere.npz"))
+        worker.train("a", QUERY, Identity("", "/nowhere.npz"))
 
 
 def test_the_default_model_answers_as_the_pages_show_it(here, tiny):

@@ -7,6 +7,7 @@ import scipy.special
 import scipy.stats
 
 from mnist_core.lessons import concepts
+from mnist_core.network import losses
 from mnist_core.network.layers import ACTIVATIONS
 
 RNG = np.random.default_rng(0)
@@ -42,7 +43,7 @@ def test_temperature_divides_the_logits(temperature):
 
 
 def test_one_hot_and_sparse_labels_give_the_same_loss_as_in_keras():
-    hot = concepts.one_hot(LABELS)
+    hot = losses.one_hot(LABELS)
     np.testing.assert_array_equal(hot, keras.utils.to_categorical(LABELS, 10))
     categorical = concepts.categorical_cross_entropy(LOGITS, hot)
     sparse = concepts.sparse_cross_entropy(LOGITS, LABELS)

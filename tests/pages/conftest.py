@@ -56,7 +56,7 @@ def make(runs, tiny):
     """A function that puts a run with this history, and perhaps weights, into the store."""
 
     def make(history, weights=False):
-        run = runs.create(SMALL, "ada", tiny.name, tiny.source).id
+        run = runs.create(SMALL, "ada", tiny.identity).id
         runs.begin(run)
         runs.append(run, history)
         if weights:
@@ -73,7 +73,7 @@ def trained(runs, tiny):
     def trained(spec=DENSE, seed=0):
         weights = initial.initial_weights(spec, np.random.default_rng(seed))
         weights = {name: value.astype(np.float32) for name, value in weights.items()}
-        run = runs.create(spec, "ada", tiny.name, tiny.source).id
+        run = runs.create(spec, "ada", tiny.identity).id
         runs.begin(run)
         runs.save_checkpoint(run, events.Checkpoint(10, weights, {}))
         runs.end(run, "finished", test_accuracy=0.1, test_loss=2.3, seconds=1.0)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mnist_core.data.formats import Identity
 from mnist_core.design.spec import Conv, Layer, RunSpec
 from mnist_core.exports import keras_script
 from mnist_core.network.initial import initial_weights
@@ -90,7 +91,7 @@ def test_blocks_that_cannot_be_are_said_and_not_trained(visit, blocks, says):
 
 
 def test_a_convolutional_run_answers_a_drawing(visit, runs, tiny):
-    run = runs.create(TWO, "ada", "d", "s")
+    run = runs.create(TWO, "ada", Identity("d", "s"))
     weights = initial_weights(TWO, np.random.default_rng(0))
     weights = {name: value.astype(np.float32) for name, value in weights.items()}
     runs.begin(run.id)

@@ -7,8 +7,8 @@ import textwrap
 
 import pytest
 
-from mnist_core.jobs import tapes
-from mnist_core.jobs.remote_calls import Call
+from mnist_core.basis import LabError
+from mnist_core.jobs import Call, tapes
 from mnist_core.lessons import gradient_checks
 from mnist_core.network.layers import Dense
 from pages._backprop import gradients_checked
@@ -31,9 +31,9 @@ def tape(desk, monkeypatch):
     def call(name, **arguments):
         asked = Call(name, arguments)
         if desk.mode == "refuses":
-            raise ValueError("The worker is busy.")
+            raise LabError("The worker is busy.")
         if desk.mode == "answers":
-            asked.finish(tapes.tapes(**arguments))
+            asked.set_result(tapes.tapes(**arguments))
         if desk.mode == "fails":
             asked.fail("The training process ended unexpectedly meanwhile: try again.")
         return asked

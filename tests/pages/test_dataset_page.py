@@ -5,18 +5,18 @@ import io
 import re
 from contextlib import contextmanager
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from mnist_core.basis import Job
 from mnist_core.data import dataset, formats
 from mnist_core.runs import models
 from mnist_core.statistics import shapes
 from pages._dataset import basket, image_columns
 from pages._shell import answering, session, shared, waiting
-from tests.pages.visiting import answer, open_page, query, remembered, text
+from tests.pages.visiting import answer, done, open_page, query, remembered, text
 
 
 def shown(app) -> tuple[int, int]:
@@ -111,8 +111,8 @@ def doubts(tiny, monkeypatch):
     said[np.arange(len(labels)), labels] = 0.91
     for i, row in enumerate(doubted):
         said[row], said[row, (labels[row] + 1) % 10] = 0.0, 0.99 - i / 100
-    done = SimpleNamespace(state="done", share=1.0, result=lambda: {"probabilities": said})
-    monkeypatch.setattr(shared, "computed", lambda task: {"suspects": done}[task])
+    suspects = done({"probabilities": said})
+    monkeypatch.setattr(shared, "computed", lambda task: {"suspects": suspects}[task])
     return {"train": [5, 17], "test": [3, 9]}
 
 
@@ -416,22 +416,32 @@ def test_a_typical_digit_is_opened_in_the_browser(visit, tiny):
 # ---------------------------------------------------------------------------- work
 
 
-def test_a_job_tells_its_share_its_result_and_its_fault():
-    job = waiting.Job(lambda report: report(0.5) or "done")
-    assert job.done(10) and (job.share, job.result) == (0.5, "done")
-    job = waiting.Job(lambda report: 1 / 0)
-    assert job.done(10)
-    with pytest.raises(ZeroDivisionError):
-        _ = job.result
-
-
 def test_a_page_that_waits_shows_how_far_it_is(visit, monkeypatch):
-    class Slow:
-        share = 0.25
-        done = staticmethod(lambda seconds=0: False)
-
-    monkeypatch.setattr(answering, "answers", lambda choice, split: Slow())
+    slow = Job("answers")
+    slow.begin()
+    slow.report(0.25)
+    monkeypatch.setattr(answering, "answers", lambda choice, split: slow)
+    monkeypatch.setattr(waiting, "PATIENCE", 0.01)
     app = visit("dataset", sort="Confidence of the model")
     (bar,) = app.get("progress")
     assert bar.proto.value == 25 and "all training images" in bar.proto.text
     assert not [s for s in app.subheader if s.value.startswith("Index")]
+
+
+def test_what_failed_is_told_where_it_is_waited_for_and_can_be_asked_for_again(visit, monkeypatch):
+    asked = []
+
+    def answers(choice, split):
+        asked.append(Job("answers"))
+        if len(asked) == 1:
+            asked[-1].fail("There is no room.")
+        else:
+            asked[-1].set_result(np.full((640, 10), 0.1, np.float32))
+        return asked[-1]
+
+    monkeypatch.setattr(answering, "answers", answers)
+    app = visit("dataset", sort="Confidence of the model")
+    assert [error.value for error in app.error] == ["There is no room."]
+    app.button(key="again.answers").click().run()
+    assert not app.error and len(asked) > 1
+    assert [s for s in app.subheader if s.value.startswith("Index")]

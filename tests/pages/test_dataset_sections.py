@@ -9,27 +9,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mnist_core import storage
+from mnist_core.basis import Job
 from mnist_core.data import own_data
-from mnist_core.jobs import background
 from mnist_core.statistics import label_errors, projections
 from pages._components import scatter
 from pages._dataset import your_own
 from pages._shell import shared
 from tests.data.test_uploads import npz, packed, pictures
-from tests.pages.visiting import remembered, text
+from tests.pages.visiting import done, remembered, text
 
 
-class Ready:
-    """A job that is done: what it computes has been computed here, without a process."""
+class Busy(Job):
+    """A job that has gone some way."""
 
-    state, message, share = "done", "", 1.0
+    remaining = 21.0
 
-    def __init__(self, arrays) -> None:
-        self.result = lambda: arrays
-
-
-class Busy:
-    state, message, share, remaining, label = "running", "", 0.4, 21.0, "t-SNE"
+    def __init__(self) -> None:
+        super().__init__("t-SNE")
+        self.begin()
+        self.report(0.4)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +45,7 @@ def arrays(tiny):
 
 @pytest.fixture
 def jobs(arrays, monkeypatch):
-    found = {task: Ready(values) for task, values in arrays.items()}
+    found = {task: done(values) for task, values in arrays.items()}
     monkeypatch.setattr(shared, "computed", found.get)
     return found
 
@@ -99,7 +98,7 @@ def test_a_click_shows_the_nearest_neighbours(visit, jobs, clicks, tiny):
     assert "Click it for its nearest neighbours" in text(app)
     clicks[0].append(("picked", 12))
     app.run()
-    near, far = projections.neighbours(tiny.train.images, 12, 10)
+    near, far = projections.nearest(tiny.train.images, tiny.train.images[12], 10, 12)
     same = int((tiny.train.labels[near] == tiny.train.labels[12]).sum())
     assert f"{same} of its 10 nearest among all 640" in text(app)
     assert f"distances {far[0]:.1f} to {far[-1]:.1f}" in text(app)
@@ -126,15 +125,19 @@ def test_what_is_not_there_yet_shows_how_far_it_is(visit, jobs, clicks):
 
 
 def test_a_failure_is_told_and_can_be_tried_again(visit, jobs, clicks, monkeypatch):
-    failed = background.Job("suspects", "", None)
-    failed.state, failed.message = "failed", "Out-of-fold predictions failed: no memory."
-    jobs["suspects"] = failed
-    retried = []
-    monkeypatch.setattr(background, "retry", retried.append)
+    sound, asked = jobs["suspects"], []
+    failed = Job("Out-of-fold predictions")
+    failed.fail("Out-of-fold predictions cannot be computed: no memory.")
+
+    def computed(task):
+        asked.append(task)
+        return failed if len(asked) == 1 else sound
+
+    monkeypatch.setattr(shared, "computed", computed)
     app = visit("dataset", section="Doubtful labels")
     assert failed.message in text(app)
-    app.button(key="retry.suspects").click().run()
-    assert retried == [failed]
+    app.button(key="again.Out-of-fold predictions").click().run()
+    assert failed.message not in text(app) and not app.error
 
 
 def verdicts(app):
@@ -201,9 +204,9 @@ def test_own_data_are_named_on_every_page_and_used_for_training(mine, runs):
 def test_every_look_at_own_data_begins_their_day_anew(mine):
     app, kept = mine
     late = time.time() - 3600 * (own_data.KEPT_HOURS - 1)
-    os.utime(own_data._mark(Path(kept.source)), (late, late))
+    os.utime(Path(kept.source).with_name("used"), (late, late))
     app.switch_page("pages/home.py").run()
-    own_data.sweep(time.time() + 7200)
+    storage.sweep(now=time.time() + 7200)
     assert [found.source for found in own_data.of("ada")] == [kept.source]
 
 

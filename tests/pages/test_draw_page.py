@@ -43,8 +43,9 @@ def test_nothing_is_explained_until_it_is_asked_for(visit, tiny, monkeypatch):
     def never(*_):
         raise AssertionError("explained unasked")
 
-    for name in ("steps", "nearest", "balance"):
-        monkeypatch.setattr(f"mnist_core.analysis.misreading.{name}", never)
+    for name in ("analysis.misreading.steps", "statistics.projections.nearest",
+                 "analysis.misreading.balance"):  # fmt: skip
+        monkeypatch.setattr(f"mnist_core.{name}", never)
     app = draw(visit("draw"), surest(tiny, 3))
     assert answer(app) == 3 and 'id="percentiles"' not in text(app)
 

@@ -161,7 +161,7 @@ def test_a_link_to_no_run_says_so(visit):
 
 @pytest.mark.parametrize(("status", "says"), [("running", "not over yet"), ("stopped", "again")])
 def test_a_run_without_weights_says_what_to_do(visit, runs, tiny, status, says):
-    run = runs.create(DENSE, "ada", tiny.name, tiny.source).id
+    run = runs.create(DENSE, "ada", tiny.identity).id
     if status == "stopped":
         runs.cancel(run)
     else:

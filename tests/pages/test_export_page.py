@@ -1,12 +1,11 @@
 """The Export and Import parts of a page: what can be taken from a run, and brought back."""
 
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from mnist_core.basis import Job
 from mnist_core.exports import catalogue
-from mnist_core.jobs.requests import Asked
 from mnist_core.jobs.service import Service
 from mnist_core.network.initial import weight_shapes
 from mnist_core.network.network import Network
@@ -28,14 +27,15 @@ class Worker(Desk):
         self.asked = {}
 
     def convert(self, run, file):
-        self.asked[run, file] = Asked(run, "", "", file=file)
+        self.asked[run, file] = Job()
 
     def conversion(self, run, file):
         return self.asked.get((run, file))
 
-    def evaluate(self, run, data="", source=""):
-        self.measured = Asked(run, data, source, "queued")
-        return replace(self.measured, status="failed")
+    def evaluate(self, run, data=None):
+        self.measured, failed = Job(), Job()
+        failed.fail("It failed.")
+        return failed
 
     def evaluation(self, run, data=""):
         return self.measured
@@ -91,7 +91,7 @@ def test_each_file_is_made_when_it_is_clicked(key, ended, desk):
 def test_a_model_file_is_made_by_the_worker_and_then_offered(export, ended, desk, runs):
     export.button(key="make_model.tflite").click().run()
     assert "TensorFlow Lite: waits for the training process" in text(export)
-    desk.asked[ended, "model.tflite"] = replace(desk.asked[ended, "model.tflite"], status="running")
+    desk.asked[ended, "model.tflite"].begin()
     assert "TensorFlow Lite: being made" in text(export.run())
     runs.save_model_file(ended, "model.tflite", b"TFL3", 12)
     desk.asked.clear()
@@ -100,7 +100,7 @@ def test_a_model_file_is_made_by_the_worker_and_then_offered(export, ended, desk
 
 def test_a_conversion_that_fails_says_why_and_can_be_tried_again(export, ended, desk):
     export.button(key="make_model.onnx").click().run()
-    desk.asked[ended, "model.onnx"] = Asked(ended, "", "", "failed", "It failed.", "model.onnx")
+    desk.asked[ended, "model.onnx"].fail("It failed.")
     assert [e.value for e in export.run().error] == ["It failed."]
     assert export.run().button(key="make_model.onnx")
 
@@ -139,7 +139,7 @@ def test_an_imported_model_is_a_run_of_its_visitor(visit, desk, runs, tiny):
     assert (run.status, run.spec, run.test_accuracy) == (IMPORTED, SMALL, None)
     assert query(app)["run"] == run.id and query(app)["epochs"] == str(SMALL.epochs)
     assert "being measured" in text(app)
-    runs.measured(run.id, 0.1234, 2.0)
+    runs.measured(run.id, 0.1234, 2.0, runs.checkpoint(run.id).step)
     app.switch_page("pages/builder.py").run()
     assert "**12.34%** of the test images" in text(app)
     found = runs.checkpoint(run.id)

@@ -80,12 +80,12 @@ def test_a_mission_is_checked_when_a_run_meets_it(visit, runs, tiny):
     assert "**Mission**: Reach 90 % test accuracy with fewer than 20,000 parameters." in text(app)
     assert "known when this design has trained" in text(app)
     for accuracy, met in ((0.89, False), (0.91, True)):
-        run = runs.create(SMALL, "ada", tiny.name, tiny.source).id
+        run = runs.create(SMALL, "ada", tiny.identity).id
         runs.begin(run)
         runs.end(run, "finished", "", test_accuracy=accuracy, test_loss=0.5, seconds=2.0)
         app.run()
         assert ("Mission accomplished" in text(app)) == met
-    other = runs.create(SMALL, "bob", tiny.name, tiny.source).id
+    other = runs.create(SMALL, "bob", tiny.identity).id
     assert other and "91.00%" in text(app)
 
 

@@ -7,14 +7,15 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from mnist_core.basis import Job
 from mnist_core.data import dataset
+from mnist_core.data.formats import Identity
 from mnist_core.design.spec import OPTIMIZERS, Layer, RunSpec
 from mnist_core.exports import keras_script
 from mnist_core.network.network import Network
@@ -81,9 +82,9 @@ def arriving(desk, mnist, monkeypatch):
     if mnist.source == "sample":
         pytest.skip("needs a second data set that arrives")
     monkeypatch.delenv("MNIST_DATA", raising=False)
-    download = SimpleNamespace(state="idle", message="", received=0, total=0)
-    download.start = lambda: setattr(download, "state", download.outcome)
+    download = Job("The download")
     monkeypatch.setattr(dataset, "download", lambda: download)
+    monkeypatch.setattr(dataset, "start_download", lambda: download)
     sample = dataset.load("sample")
     monkeypatch.setattr(dataset, "cache_path", lambda: Path(mnist.source))
     monkeypatch.setattr(
@@ -93,18 +94,18 @@ def arriving(desk, mnist, monkeypatch):
 
 
 def test_the_sample_says_how_far_the_full_set_is(arriving):
-    arriving.outcome, arriving.received, arriving.total = "running", 4_000_000, 16_000_000
+    arriving.report(0.25)
     said = text(open_page("dataset"))
     assert "sample" in said and "(25%)" in said
 
 
 def test_the_sample_says_why_the_full_set_did_not_come(arriving):
-    arriving.outcome, arriving.message = "failed", "example.org could not be reached."
+    arriving.fail("example.org could not be reached.")
     assert "sample" in (said := text(open_page("dataset"))) and arriving.message in said
 
 
 def test_the_full_set_is_used_when_asked_for(arriving, mnist, monkeypatch):
-    arriving.outcome = "done"
+    arriving.set_result(None)
     app = open_page("dataset")
     assert "sample" in text(app)
     app.button(key="use_full").click().run()
@@ -245,14 +246,14 @@ def test_train_queues_the_design_for_its_visitor(visit, runs, tiny):
 
 
 def test_stop_asks_the_service(visit, desk, runs):
-    run = runs.create(SMALL, "ada", "d", "s")
+    run = runs.create(SMALL, "ada", Identity("d", "s"))
     app = visit("builder", run=run.id)
     app.button(key="stop").click().run()
     assert desk.stopped == [run.id]
 
 
 def test_a_run_of_somebody_else_is_for_looking(visit, runs):
-    run = runs.create(SMALL, "bob", "d", "s")
+    run = runs.create(SMALL, "bob", Identity("d", "s"))
     app = visit("builder", run=run.id)
     assert app.button(key="stop").disabled and not app.button(key="train").disabled
     assert "In the queue" in progress(app)
@@ -278,7 +279,7 @@ def charts_on(app: AppTest) -> list[str]:
 
 
 def test_a_queued_run_shows_its_place(visit, runs):
-    first, second = (runs.create(SMALL, "ada", "d", "s").id for _ in range(2))
+    first, second = (runs.create(SMALL, "ada", Identity("d", "s")).id for _ in range(2))
     assert "starting" in progress(visit("builder", run=first))
     assert "1 run before yours" in progress(visit("builder", run=second))
 
@@ -357,14 +358,14 @@ def test_a_run_that_ended_badly_says_why_and_is_no_success(visit, make, runs, st
 
 
 def test_a_run_stopped_in_the_queue_says_so(visit, runs):
-    run = runs.create(SMALL, "ada", "d", "s").id
+    run = runs.create(SMALL, "ada", Identity("d", "s")).id
     runs.cancel(run)
     app = visit("builder", run=run)
     assert [w.value for w in app.warning] == ["Stopped before it began."] and not charts_on(app)
 
 
 def test_a_link_to_a_run_alone_shows_the_runs_design(visit, runs):
-    app = visit("builder", run=runs.create(SMALL, "bob", "d", "s").id)
+    app = visit("builder", run=runs.create(SMALL, "bob", Identity("d", "s")).id)
     assert RunSpec.from_query({k: v for k, v in query(app).items() if k != "run"}) == SMALL
 
 

@@ -4,7 +4,8 @@
 import numpy as np
 import pytest
 
-from mnist_core.jobs.remote_calls import BUSY, Call
+from mnist_core.basis import LabError
+from mnist_core.jobs.errands import BUSY, Call
 from mnist_core.lessons import regression, source_code
 from tests.pages.visiting import text
 
@@ -18,7 +19,7 @@ def calls(desk):
 
     def call(name, **arguments):
         made.append(Call(name, arguments))
-        made[-1].finish(TWINS[name](**arguments) + 1e-6)
+        made[-1].set_result(TWINS[name](**arguments) + 1e-6)
         return made[-1]
 
     desk.call = call
@@ -74,7 +75,7 @@ def test_the_switch_runs_the_version_with_weights_inside(app, calls):
 
 def test_without_a_worker_numpy_goes_on_and_the_page_says_so(app, desk):
     def refuse(name, **arguments):
-        raise ValueError("Training is not available: no room.")
+        raise LabError("Training is not available: no room.")
 
     desk.call = refuse
     app.button(key="line_run").click().run()

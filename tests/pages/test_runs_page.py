@@ -30,7 +30,7 @@ def trained(runs, tiny):
 
     def trained(spec=DENSE, seed=0, accuracy=0.1, **how):
         weights = initial.initial_weights(spec, np.random.default_rng(seed))
-        run = runs.create(spec, "ada", tiny.name, tiny.source, **how).id
+        run = runs.create(spec, "ada", tiny.identity, **how).id
         runs.begin(run)
         runs.append(run, HISTORY)
         runs.save_checkpoint(
@@ -78,8 +78,8 @@ def test_without_runs_the_page_says_what_to_do(visit):
 
 def test_the_list_has_every_run_of_the_visitor_and_no_other(visit, trained, runs, tiny):
     trained(accuracy=0.9)
-    waiting = runs.create(DENSE, "ada", tiny.name, tiny.source)
-    runs.create(DENSE, "bob", tiny.name, tiny.source)
+    waiting = runs.create(DENSE, "ada", tiny.identity)
+    runs.create(DENSE, "bob", tiny.identity)
     shown = table(visit("runs"))
     assert shown["Status"].tolist() == ["queued", "finished"]
     assert shown["Accuracy"].tolist()[1] == 0.9 and shown["Network"].tolist() == ["784-16-10"] * 2
@@ -128,7 +128,7 @@ def test_what_was_deleted_before_a_reload_is_in_the_bin(visit, trained, runs):
 
 
 def test_a_run_that_is_not_over_is_not_deleted(visit, runs, tiny, tick):
-    runs.create(DENSE, "ada", tiny.name, tiny.source)
+    runs.create(DENSE, "ada", tiny.identity)
     app = tick(visit("runs"), 0)
     assert app.button(key="delete_runs").disabled and app.button(key="evaluate_run").disabled
 

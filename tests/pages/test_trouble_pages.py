@@ -3,6 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from mnist_core.data.formats import Identity
 from mnist_core.runs.records import StoreError
 from tests.pages.visiting import SMALL, text
 
@@ -19,7 +20,7 @@ def test_what_is_amiss_with_training_is_on_the_page(visit, desk, state):
 
 
 def test_locked_records_are_a_sentence_and_not_the_end(visit, desk, runs, monkeypatch):
-    run = runs.create(SMALL, "ada", "d", "sample")
+    run = runs.create(SMALL, "ada", Identity("d", "sample"))
 
     def locked(*_):
         raise StoreError(LOCKED)
@@ -49,7 +50,7 @@ def test_a_whole_page_that_finds_the_records_locked_is_a_sentence():
 
 
 def test_the_panel_of_a_run_says_that_it_is_looked_at(visit, desk, runs):
-    run = runs.create(SMALL, "ada", "d", "sample")
+    run = runs.create(SMALL, "ada", Identity("d", "sample"))
     visit("builder", run=run.id)
     assert set(desk.seen) == {run.id}
     desk.seen.clear()

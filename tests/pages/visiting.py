@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from mnist_core.basis import Job, LabError
 from mnist_core.design.spec import Layer, RunSpec
-from mnist_core.jobs.requests import Asked
 from mnist_core.jobs.service import Service
 from mnist_core.network.initial import weight_shapes
 from mnist_core.runs import models
@@ -40,11 +40,14 @@ class Desk:
     def __init__(self, runs: Runs) -> None:
         self.runs, self.stopped, self.told, self.seen = runs, [], [], []
 
-    def submit(self, spec, owner, data, source, predicted=None, part_of="", initial=None):
-        run = self.runs.create(spec, owner, data, source, part_of, initial)
+    def submit(self, spec, owner, data, predicted=None, part_of="", initial=None):
+        run = self.runs.create(spec, owner, data, part_of, initial)
         if predicted:
             self.runs.append(run.id, [events.Predicted(**asdict(predicted))])
         return run
+
+    def submit_all(self, designs, owner, data, part_of=""):
+        return self.runs.create_all(designs, owner, data, part_of)
 
     def watched(self, run):
         self.seen.append(run)
@@ -55,14 +58,21 @@ class Desk:
     def tell(self, run, command, value=None):
         self.told.append((run, command, value))
 
-    def evaluate(self, run, data="", source=""):
-        if self.runs.evaluation(run, data if run == "default" else "") is None:
-            raise ValueError("There is no worker to evaluate anything.")
-        return Asked(run, data, source, "done")
+    def evaluate(self, run, data=None):
+        if self.runs.evaluation(run, data.digest if run == "default" else "") is None:
+            raise LabError("There is no worker to evaluate anything.")
+        return done()
 
     def go_on(self, run, epochs=0):
         record = self.runs.get(run)
         return self.runs.reopen(run, replace(record.spec, epochs=record.spec.epochs + epochs))
+
+
+def done(result=None):
+    """A job that is over."""
+    job = Job()
+    job.set_result(result)
+    return job
 
 
 def open_page(stem: str, **query: str) -> AppTest:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mnist_core.data.formats import Identity
 from mnist_core.design.spec import RunSpec
 from mnist_core.runs.records import Runs
 
@@ -12,7 +13,7 @@ def runs(tmp_path):
 
 
 def member(runs, group, status="finished"):
-    run = runs.create(RunSpec(), "ada", "d", "sample", part_of=group.id).id
+    run = runs.create(RunSpec(), "ada", Identity("d", "sample"), part_of=group.id).id
     if status != "queued":
         runs.end(run, status)
     return run

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mnist_core.data.formats import Identity
 from mnist_core.design.spec import RunSpec
 from mnist_core.runs.owner_edits import NOTE_MOST, TITLE_MOST
 from mnist_core.runs.records import Runs
@@ -16,7 +17,7 @@ def runs(tmp_path):
 @pytest.fixture
 def ended(runs):
     def ended(owner="ada"):
-        run = runs.create(RunSpec(), owner, "d", "sample").id
+        run = runs.create(RunSpec(), owner, Identity("d", "sample")).id
         runs.append(run, [events.Compiled(1.0)])
         runs.end(run, "finished", test_accuracy=0.9)
         return run
@@ -54,7 +55,7 @@ def test_undo_brings_back_all_that_there_was(runs, ended):
 
 
 def test_what_is_under_way_is_not_deleted(runs):
-    run = runs.create(RunSpec(), "ada", "d", "sample").id
+    run = runs.create(RunSpec(), "ada", Identity("d", "sample")).id
     runs.discard([run], "ada")
     assert runs.get(run)
 

@@ -14,8 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mnist_core import storage
+from mnist_core.data.formats import Identity
 from mnist_core.design.spec import Conv, Layer, RunSpec, SpecError
-from mnist_core.runs.artifacts import ANSWERS_KEPT, ANSWERS_SECONDS, DEFAULT, Evaluation
+from mnist_core.runs.artifacts import DEFAULT, Evaluation
 from mnist_core.runs.records import ENDED, IMPORTED, Runs, StoreError
 from mnist_core.training import events
 from mnist_core.training.model_formats import MODEL_FILES
@@ -41,7 +43,7 @@ def runs(tmp_path):
 
 @pytest.fixture
 def run(runs):
-    return runs.create(SPEC, "ada", "sample: 5,000", "sample")
+    return runs.create(SPEC, "ada", Identity("sample: 5,000", "sample"))
 
 
 def checkpoint(step=7):
@@ -62,14 +64,15 @@ def status(runs, run):
 
 def test_a_new_run_is_queued_and_keeps_what_was_asked(runs):
     before = time.time()
-    run = runs.create(SPEC, "ada", "sample: 5,000", "sample")
+    run = runs.create(SPEC, "ada", Identity("sample: 5,000", "sample"))
     assert runs.get(run.id) == run
-    assert (run.spec, run.owner, run.data, run.source) == (SPEC, "ada", "sample: 5,000", "sample")
+    assert (run.spec, run.owner, run.data, run.source) == (
+        SPEC, "ada", "sample: 5,000", "sample")  # fmt: skip
     assert (run.status, run.message, run.active) == ("queued", "", True)
     assert before <= run.created <= time.time()
     assert run.started is run.ended is run.test_accuracy is run.test_loss is run.seconds is None
     assert run.name.startswith("784-64-32-10 · adam · ")
-    run = runs.create(RunSpec((), convolutions=(Conv(8), Conv(16))), "ada", "d", "s")
+    run = runs.create(RunSpec((), convolutions=(Conv(8), Conv(16))), "ada", Identity("d", "s"))
     assert run.name.startswith("28x28-conv8-conv16-10 · adam · ")
 
 
@@ -81,22 +84,22 @@ def test_an_unknown_run_is_none(runs):
 
 
 def test_ids_are_long_random_and_safe_in_a_link(runs):
-    ids = [runs.create(SPEC, "ada", "d", "sample").id for _ in range(50)]
+    ids = [runs.create(SPEC, "ada", Identity("d", "sample")).id for _ in range(50)]
     assert len(set(ids)) == 50
     assert all(len(i) >= 16 and i.replace("-", "").replace("_", "").isalnum() for i in ids)
     assert len({i[:4] for i in ids}) > 45  # no counter, no clock in front
 
 
 def test_each_owner_sees_their_own_runs_the_newest_first(runs):
-    mine = [runs.create(SPEC, "ada", "d", "sample").id for _ in range(3)]
-    runs.create(SPEC, "bob", "d", "sample")
+    mine = [runs.create(SPEC, "ada", Identity("d", "sample")).id for _ in range(3)]
+    runs.create(SPEC, "bob", Identity("d", "sample"))
     assert [run.id for run in runs.of("ada")] == mine[::-1]
     assert [run.id for run in runs.of("ada", limit=2)] == mine[:0:-1]
     assert runs.of("eve") == []
 
 
 def test_active_runs_of_everybody_in_the_order_they_came(runs):
-    a, b, c = (runs.create(SPEC, owner, "d", "sample") for owner in ("ada", "bob", "eve"))
+    a, b, c = (runs.create(SPEC, owner, Identity("d", "sample")) for owner in ("ada", "bob", "eve"))
     runs.begin(b.id)
     assert [run.id for run in runs.active()] == [a.id, b.id, c.id]
     runs.end(a.id, "finished")
@@ -121,7 +124,7 @@ def test_records_outlive_the_object_that_wrote_them(runs, run):
 )
 def test_a_design_over_the_limits_is_refused_and_leaves_no_record(runs, spec):
     with pytest.raises(SpecError):
-        runs.create(spec, "ada", "d", "sample")
+        runs.create(spec, "ada", Identity("d", "sample"))
     assert runs.of("ada") == []
 
 
@@ -155,7 +158,7 @@ def test_an_ended_run_stays_as_it_ended(runs, run, ended):
 
 
 def test_only_a_queued_run_can_be_cancelled(runs, run):
-    other = runs.create(SPEC, "ada", "d", "sample")
+    other = runs.create(SPEC, "ada", Identity("d", "sample"))
     runs.begin(other.id)
     assert runs.cancel(run.id) and not runs.cancel(run.id) and not runs.cancel(other.id)
     found = runs.get(run.id)
@@ -168,7 +171,8 @@ def test_an_unknown_run_neither_begins_nor_ends(runs, run):
 
 
 def test_interrupt_marks_what_was_left_and_nothing_else(runs):
-    queued, running, kept, done = (runs.create(SPEC, "ada", "d", "sample") for _ in range(4))
+    data = Identity("d", "sample")
+    queued, running, kept, done = (runs.create(SPEC, "ada", data) for _ in range(4))
     runs.begin(running.id)
     runs.begin(kept.id)
     runs.save_checkpoint(kept.id, checkpoint())
@@ -224,7 +228,7 @@ def test_a_run_is_not_reopened_for_more_than_a_host_takes(runs, run):
 
 
 def test_history_gives_back_what_was_appended_in_order(runs, run):
-    other = runs.create(SPEC, "bob", "d", "sample")
+    other = runs.create(SPEC, "bob", Identity("d", "sample"))
     for first in range(0, len(HISTORY), 2):
         runs.append(run.id, HISTORY[first : first + 2])
         runs.append(other.id, [events.Compiled(float(first))])
@@ -350,7 +354,7 @@ def test_model_files_go_when_the_weights_change(runs, run):
 
 
 def test_an_adopted_run_has_ended_and_has_its_weights(runs):
-    run = runs.adopt(SPEC, "ada", "d", "s", checkpoint(7), "")
+    run = runs.adopt(SPEC, "ada", Identity("d", "s"), checkpoint(7), "")
     assert (run.status, run.spec, run.owner, run.active) == (IMPORTED, SPEC, "ada", False)
     assert run == runs.of("ada")[0] and run.ended and run.test_accuracy is None
     assert runs.history(run.id) == [events.Marked(7, IMPORTED)]
@@ -362,9 +366,9 @@ def test_an_import_that_finds_no_room_leaves_nothing(runs, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mnist_core.runs.artifacts._write", full)
+    monkeypatch.setattr("mnist_core.storage.write", full)
     with pytest.raises(OSError):
-        runs.adopt(SPEC, "ada", "d", "s", checkpoint(7), "")
+        runs.adopt(SPEC, "ada", Identity("d", "s"), checkpoint(7), "")
     assert not runs.of("ada")
 
 
@@ -372,30 +376,91 @@ def test_an_import_that_is_cut_short_is_a_failed_run(runs, monkeypatch):
     def killed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mnist_core.runs.artifacts._write", killed)
+    monkeypatch.setattr("mnist_core.storage.write", killed)
     with pytest.raises(KeyboardInterrupt):
-        runs.adopt(SPEC, "ada", "d", "s", checkpoint(7), "")
+        runs.adopt(SPEC, "ada", Identity("d", "s"), checkpoint(7), "")
     (run,) = runs.of("ada")
     assert (run.status, run.message) == ("failed", "The import was cut short: try again.")
 
 
 def test_a_design_over_the_limits_is_not_adopted(runs):
     with pytest.raises(SpecError):
-        runs.adopt(replace(SPEC, epochs=10_000), "ada", "d", "s", checkpoint(7), "")
+        runs.adopt(replace(SPEC, epochs=10_000), "ada", Identity("d", "s"), checkpoint(7), "")
     assert not runs.of("ada")
 
 
 def test_only_what_was_never_measured_is_measured(runs, run):
-    runs.measured(run.id, 0.5, 1.0)  # it has not ended
+    runs.save_checkpoint(run.id, checkpoint(7))
+    runs.measured(run.id, 0.5, 1.0, 7)  # it has not ended
     assert runs.get(run.id).test_accuracy is None
     runs.end(run.id, "interrupted")
-    runs.measured(run.id, 0.5, 1.0)
-    runs.measured(run.id, 0.6, 2.0)
+    runs.measured(run.id, 0.5, 1.0, 7)
+    runs.measured(run.id, 0.6, 2.0, 7)
     assert (runs.get(run.id).test_accuracy, runs.get(run.id).test_loss) == (0.5, 1.0)
 
 
+def test_figures_belong_to_the_weights_that_they_were_measured_of(runs, run):
+    runs.save_checkpoint(run.id, checkpoint(7))
+    runs.end(run.id, "finished", test_accuracy=0.9, test_loss=0.3)
+    assert runs.get(run.id).test_accuracy == 0.9
+    runs.reopen(run.id, replace(SPEC, epochs=SPEC.epochs + 1))
+    assert runs.get(run.id).test_accuracy == 0.9  # these are its weights still
+    runs.begin(run.id)
+    runs.save_checkpoint(run.id, checkpoint(8))
+    runs.end(run.id, "interrupted")
+    found = runs.get(run.id)
+    assert (found.test_accuracy, found.test_loss) == (None, None)
+    runs.measured(run.id, 0.4, 2.0, 7)  # an answer that comes late
+    assert runs.get(run.id).test_accuracy is None
+    runs.measured(run.id, 0.8, 0.5, 8)
+    assert (runs.get(run.id).test_accuracy, runs.get(run.id).test_loss) == (0.8, 0.5)
+
+
+def test_a_cut_evaluation_is_none_and_an_event_of_a_later_version_is_left_out(runs, run):
+    runs.save_checkpoint(run.id, checkpoint(7))
+    answers = Evaluation(np.full((3, 10), 0.1, np.float32), np.arange(3, dtype=np.uint8), 1.0, 7)
+    runs.save_evaluation(run.id, answers)
+    path = runs.folder / "artifacts" / run.id / "evaluation.npz"
+    path.write_bytes(path.read_bytes()[:200])
+    assert runs.evaluation(run.id) is None and not path.exists()  # it can be asked for anew
+    runs.append(run.id, [events.Compiled(0.5)])
+    with runs._database() as db:
+        db.execute("INSERT INTO events VALUES (?, 2, ?)", (run.id, '{"kind": "Dreamt", "of": 4}'))
+    assert runs.history(run.id) == [events.Compiled(0.5)]
+
+
+def test_files_without_a_record_go(runs, run):
+    runs.save_checkpoint(run.id, checkpoint(7))
+    lost, fresh = (runs.folder / "artifacts" / name for name in ("lost", "fresh"))
+    for folder in (lost, fresh):
+        storage.write(folder / "checkpoint.npz", b"of no record")
+    os.utime(lost, (1e9, 1e9))
+    runs.delete_orphans(time.time())
+    assert not lost.exists() and fresh.exists() and runs.has_weights(run.id)
+
+
+@pytest.mark.parametrize("given", [{}, {"part_of": "race"}])
+def test_runs_are_made_all_or_none(runs, monkeypatch, given):
+    weights = {"dense_1/kernel": np.ones(3, np.float32)}
+
+    def full(*_):
+        if list((runs.folder / "artifacts").glob("*/initial.npz")):
+            raise OSError(28, "No space left on device")
+        real(*_)
+
+    real = storage.write
+    monkeypatch.setattr("mnist_core.storage.write", full)
+    with pytest.raises(OSError):
+        runs.create_all([(SPEC, weights)] * 2, "ada", Identity("d", "s"), **given)
+    with pytest.raises(SpecError):
+        runs.create_all([(SPEC, None), (replace(SPEC, epochs=10_000), None)], "ada",
+                        Identity("d", "s"), **given)  # fmt: skip
+    assert not runs.of("ada") and not runs.kept()
+    assert not storage.shelf("artifacts", runs.folder.parent)
+
+
 def test_artifacts_of_two_runs_do_not_meet(runs, run):
-    other = runs.create(SPEC, "bob", "d", "sample")
+    other = runs.create(SPEC, "bob", Identity("d", "sample"))
     runs.save(run.id, "model.keras", b"mine")
     assert runs.model_file(run.id).read_bytes() == b"mine"
     assert runs.model_file(other.id) is None
@@ -409,7 +474,8 @@ def test_a_crash_while_saving_leaves_the_old_file(runs, run, monkeypatch, moment
         raise KeyboardInterrupt(f"killed at the {moment}")
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, {"write": "fdopen", "rename": "replace"}[moment], crash)
+        name = {"write": "open", "rename": "os.replace"}[moment]
+        patch.setattr(f"mnist_core.storage.files.{name}", crash, raising=False)
         with pytest.raises(KeyboardInterrupt):
             runs.save_checkpoint(run.id, checkpoint(8))
     assert runs.checkpoint(run.id).step == 7
@@ -439,14 +505,15 @@ def test_the_default_models_answers_are_of_one_data_and_go_after_a_day(runs):
     for digest, loss in (("one", 1.0), ("two", 2.0)):
         runs.save_evaluation(DEFAULT, answers(loss), digest)
     assert [runs.evaluation(DEFAULT, d).loss for d in ("one", "two")] == [1.0, 2.0]
-    runs.expire_answers(now + ANSWERS_SECONDS - 60)
+    home, answer_rule = runs.folder.parent, storage.SHELVES["answers"]
+    storage.sweep(home, now + answer_rule.seconds - 60)
     assert runs.evaluation(DEFAULT, "one")
-    runs.expire_answers(now + ANSWERS_SECONDS + 60)
+    storage.sweep(home, now + answer_rule.seconds + 60)
     assert runs.evaluation(DEFAULT, "one") is None
-    for n in range(ANSWERS_KEPT + 5):
+    for n in range(answer_rule.most + 5):
         runs.save_evaluation(DEFAULT, answers(n), str(n))
-    runs.expire_answers(now)
-    assert len(list((runs.folder / "evaluations").iterdir())) == ANSWERS_KEPT
+    storage.sweep(home, now)
+    assert len(list((runs.folder / "evaluations").iterdir())) == answer_rule.most
 
 
 def test_a_killed_writer_leaves_a_readable_record(runs, run):
@@ -469,8 +536,8 @@ def test_a_killed_writer_leaves_a_readable_record(runs, run):
 
 
 def test_waiting_runs_take_turns_between_visitors(runs):
-    first, second, third = (runs.create(RunSpec(), "a", "d", "s").id for _ in range(3))
-    other = runs.create(RunSpec(), "b", "d", "s").id
+    first, second, third = (runs.create(RunSpec(), "a", Identity("d", "s")).id for _ in range(3))
+    other = runs.create(RunSpec(), "b", Identity("d", "s")).id
     assert [run.id for run in runs.waiting()] == [first, second, third, other]
     runs.begin(first)
     assert [run.id for run in runs.waiting()] == [other, second, third]
@@ -488,7 +555,7 @@ def test_what_a_run_takes_is_its_files_and_its_events(runs, run):
     runs.save(run.id, "model.keras", bytes(5000))
     runs.begin(run.id)
     runs.end(run.id, "finished")
-    other = runs.create(SPEC, "bob", "d", "sample")
+    other = runs.create(SPEC, "bob", Identity("d", "sample"))
     after, last = runs.kept()
     assert (after.id, after.active, after.when) == (run.id, False, runs.get(run.id).ended)
     assert 5000 + 100 < after.bytes < 5000 + 3000 and last.id == other.id

@@ -68,19 +68,19 @@ def test_neighbours_are_those_of_brute_force(some):
     for index in (0, 17, 399):
         away = [np.linalg.norm(images[index] / 255.0 - other / 255.0) for other in images]
         expected = [i for i in np.argsort(away, kind="stable") if i != index][:10]
-        found, far = projections.neighbours(images, index, 10)
+        found, far = projections.nearest(images, images[index], 10, index)
         assert found.tolist() == expected
         np.testing.assert_allclose(far, np.array(away)[expected], rtol=1e-12)
 
 
 def test_a_copy_is_at_distance_zero_and_comes_first(some):
     images = np.concatenate([some[0], some[0][5:6]])
-    found, far = projections.neighbours(images, 400, 3)
+    found, far = projections.nearest(images, images[400], 3, 400)
     assert (found[0], far[0]) == (5, 0.0)
 
 
 def test_there_are_no_more_neighbours_than_other_images(some):
-    assert len(projections.neighbours(some[0][:4], 0, 10)[0]) == 3
+    assert len(projections.nearest(some[0][:4], some[0][0], 10, 0)[0]) == 3
 
 
 def test_the_sample_is_seeded_sorted_and_without_repeats():

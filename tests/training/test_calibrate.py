@@ -2,6 +2,7 @@
 
 import pytest
 
+from mnist_core.data.formats import Identity
 from mnist_core.design.spec import Conv, Layer, RunSpec
 from mnist_core.jobs.service import Service
 from mnist_core.runs.records import Runs
@@ -79,9 +80,10 @@ def test_a_damaged_file_is_measured_anew(service, tmp_path):
 
 def test_what_was_predicted_is_the_first_word_of_a_run(service):
     told = estimate.Estimate(0.4, 1.0, 4.1, 900_000_000)
-    run = service.submit(RunSpec(), "ada", "digits", "auto", told)
+    run = service.submit(RunSpec(), "ada", Identity("digits", "auto"), told)
     assert service.runs.history(run.id) == [events.Predicted(0.4, 1.0, 4.1, 900_000_000)]
-    assert service.runs.history(service.submit(RunSpec(), "bob", "digits", "auto").id) == []
+    untold = service.submit(RunSpec(), "bob", Identity("digits", "auto"))
+    assert service.runs.history(untold.id) == []
 
 
 def test_memory_of_this_process_is_known_and_its_peak_can_be_forgotten():

@@ -8,6 +8,7 @@ import pytest
 
 from mnist_core.analysis import race
 from mnist_core.data.dataset import Mnist, Split
+from mnist_core.data.formats import Identity
 from mnist_core.design.spec import (
     ACTIVATIONS,
     INITIALIZERS,
@@ -441,7 +442,7 @@ def told(spec, data, rates, last=None, resume=None):
 
 def through_a_file(checkpoint, folder):
     """The checkpoint as another process finds it."""
-    run = Runs(folder).create(SMALL, "ada", "d", "sample").id
+    run = Runs(folder).create(SMALL, "ada", Identity("d", "sample")).id
     Runs(folder).save_checkpoint(run, checkpoint)
     return Runs(folder).checkpoint(run)
 
