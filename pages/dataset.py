@@ -5,7 +5,7 @@ import importlib
 import streamlit as st
 
 from pages._dataset import filters, opening
-from pages._shell import navigation, notes, shared
+from pages._shell import links, navigation, notes, shared
 
 # section -> the module that draws it, imported when it is first asked for: the grid of digits must
 # not wait for what draws the charts.
@@ -19,10 +19,8 @@ navigation.page()
 opening.opened()
 st.title("The digits")
 notes.data_note()
-section = st.segmented_control(
-    "Section", list(SECTIONS), default="Browse", required=True, key="section", wrap=True,
-    bind="query-params", label_visibility="collapsed",
-)  # fmt: skip
+section = links.one_of("Section", list(SECTIONS), "Browse", "section", wrap=True,
+                       label_visibility="collapsed")  # fmt: skip
 draw = importlib.import_module(f"pages._dataset.{SECTIONS[section]}").section
 if section not in FILTERED:
     draw(shared.data())

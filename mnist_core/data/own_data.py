@@ -8,8 +8,10 @@ the visitor's secret and the id is unguessable; no address of the app takes a pa
 from __future__ import annotations
 
 import contextlib
+import glob
 import re
 import secrets
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,14 +51,26 @@ def of(owner: str) -> list[Kept]:
     storage.sweep()
     mine = _folder(owner).name
     items = [item for item in storage.shelf("own") if item.owner == mine]
-    found = (_kept(path) for item in reversed(items) for path in item.path.glob("*.npz"))
+    found = (_kept(item.path / name) for item in reversed(items)
+             for name in glob.glob("*.npz", root_dir=item.path))  # fmt: skip
     return [kept for kept in found if kept]
 
 
 def keep(
     owner: str, given: Sequence[uploads.Upload], report: uploads.Report | None = None
 ) -> Kept:
-    """Check the files, bring them into one form, keep them. Raises DataError, one sentence."""
+    """Check the files, bring them into one form, keep them. One visitor's at a time: the pages of
+    the others must go on meanwhile. Raises DataError, one sentence."""
+    with _one_at_a_time:
+        return _keep(owner, given, report)
+
+
+_one_at_a_time = threading.Lock()
+
+
+def _keep(
+    owner: str, given: Sequence[uploads.Upload], report: uploads.Report | None
+) -> Kept:
     if len(of(owner)) >= MOST_EACH:
         raise DataError(f"You have {MOST_EACH} data sets here already; delete one first.")
     if sum(item.bytes for item in storage.shelf("own")) > MOST_BYTES:
@@ -68,7 +82,7 @@ def keep(
 def _write(owner: str, name: str, train: Split, test: Split) -> Kept:
     path = _folder(owner) / secrets.token_urlsafe(16) / f"{_safe(name)}.npz"
     try:
-        path.parent.mkdir(parents=True, mode=0o700)
+        storage.files.folder(path.parent, 0o700)
         formats.write(path, Mnist(train, test, path.name, str(path)))
     except OSError as error:
         raise DataError(storage.unwritable(path, error)) from error

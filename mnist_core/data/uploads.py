@@ -7,9 +7,11 @@ one sentence, as a DataError.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import re
+import time
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,6 +33,8 @@ MOST_PICTURES = 5_000  # in a ZIP: each takes some milliseconds to bring to 28×
 MOST_UNPACKED = 200 * 2**20
 MOST_RATIO = 1000  # unpacked to packed, over a whole ZIP: arrays of zeros stay below
 MOST_PIXELS = 4_000_000  # of one picture
+MOST_PIXELS_TOGETHER = 1_000_000_000  # of all pictures: some 10 to 100 million take a second
+MOST_SECONDS = 120.0  # for all of them, however uneven their paper
 MOST_PICTURE_BYTES = 20 * 2**20  # its file; 4 million pixels of four channels have 16 MB
 TEST_SHARE = 0.2
 LEAST_IMAGES = 10
@@ -213,6 +217,8 @@ def _pictures(name: str, archive: zipfile.ZipFile, report: Report) -> list[Split
         most = f"{MOST_PICTURES:,} are the most"
         raise DataError(f"{name} has {len(members):,} pictures; {most}, or use an .npz.")
     parts = [_place(name, member.filename) for member in members]
+    _measure(name, archive, members)
+    began = time.monotonic()
     images = np.empty((len(members), formats.SIDE, formats.SIDE), np.uint8)
     for i, member in enumerate(members):
         where = f"{member.filename} in {name}"
@@ -223,11 +229,30 @@ def _pictures(name: str, archive: zipfile.ZipFile, report: Report) -> list[Split
             raise DataError(f"{where} {error}.") from error
         images[i] = _picture(where, content)
         report((i + 1) / len(members))
+        if time.monotonic() - began > MOST_SECONDS and i + 1 < len(members):
+            raise DataError(f"{name} took too long: in {MOST_SECONDS:.0f} s {i + 1:,} of its "
+                            f"{len(members):,} pictures were read; give fewer, or smaller ones.")
     labels = np.array([digit for digit, _ in parts], np.uint8)
     test = np.array([is_test for _, is_test in parts])
     if test.any() and not test.all():
         return [Split(images[~test], labels[~test]), Split(images[test], labels[test])]
     return [Split(images, labels)]
+
+
+def _measure(name: str, archive: zipfile.ZipFile, members: Sequence[zipfile.ZipInfo]) -> None:
+    """Refuse more pixels than can be worked through, by the headers of the pictures alone. What has
+    none is said of it when it is its turn."""
+    pixels = 0
+    for member in members:
+        with (
+            contextlib.suppress(Exception), archives.opened(archive, member) as file,
+            Image.open(file, formats=pictures.FORMATS) as header,
+        ):  # fmt: skip
+            pixels += header.width * header.height
+    if pixels > MOST_PIXELS_TOGETHER:
+        most = f"{MOST_PIXELS_TOGETHER // 1_000_000:,} million are the most"
+        raise DataError(f"{name} has pictures of {pixels // 1_000_000:,} million pixels together; "
+                        f"{most}: make them smaller first, 200 × 200 is plenty for a digit.")
 
 
 def _is_sidecar(filename: str) -> bool:

@@ -13,6 +13,7 @@ from typing import IO
 import platformdirs
 
 INCOMING = "incoming-"  # how the folder of a file begins that is being written
+TRIES = 5
 
 
 def absolute(path: str | Path) -> Path:
@@ -41,9 +42,19 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 def incoming(path: Path) -> Iterator[Path]:
     """Where a file may be made that is to be moved to `path`: in a folder beside it, which is gone
     at the end. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=INCOMING, dir=path.parent) as folder:
-        yield Path(folder, path.name)
+    with tempfile.TemporaryDirectory(prefix=INCOMING, dir=folder(path.parent)) as beside:
+        yield Path(beside, path.name)
+
+
+def folder(path: Path, mode: int = 0o777) -> Path:
+    """The folder, made if need be, though a sweep takes an empty one above it away meanwhile.
+    Raises OSError."""
+    for _ in range(TRIES - 1):
+        with contextlib.suppress(FileNotFoundError):
+            path.mkdir(mode, parents=True, exist_ok=True)
+            return path
+    path.mkdir(mode, parents=True, exist_ok=True)
+    return path
 
 
 def write(path: Path, content: bytes) -> None:

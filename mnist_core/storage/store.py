@@ -8,6 +8,7 @@ its end to `sweep`, which the service calls by the clock. Runs go by their recor
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import math
 import os
@@ -71,7 +72,9 @@ def shelf(name: str, root: Path | None = None) -> list[Item]:
     another visitor deletes it, is left out."""
     root = root or home()
     found = []
-    for path in root.glob(SHELVES[name].place):
+    # Not Path.glob: it raises when a folder goes while it looks.
+    for place in glob.iglob(SHELVES[name].place, root_dir=root, recursive=True):
+        path = root / place
         with contextlib.suppress(OSError):
             owner = SHELVES[name].owner
             whose = "" if owner is None else path.relative_to(root).parts[owner]
@@ -99,10 +102,11 @@ def last_use(path: Path) -> float:
 
 def size(path: Path) -> int:
     """The bytes of a file, or of all in a folder; what goes meanwhile counts nothing."""
+    within = (Path(folder, name) for folder, _, names in os.walk(path) for name in names)
     total = 0
-    for part in (path, *path.rglob("*")):
+    for part in within if path.is_dir() else (path,):
         with contextlib.suppress(OSError):
-            total += part.stat().st_size if part.is_file() else 0
+            total += part.stat().st_size
     return total
 
 

@@ -11,7 +11,7 @@ from mnist_core.statistics import csv_of, projections
 from mnist_core.statistics.projections import Pca
 from pages._components import digit_grid, pictures, scatter
 from pages._dataset import browse, computed, filters, state
-from pages._shell import chart, markup, session, shared
+from pages._shell import chart, links, markup, session, shared
 
 SPLIT = "train"
 NEAR = 10
@@ -21,10 +21,8 @@ FIRST = 12  # components shown as images
 def section(data: Mnist) -> None:
     """Draw the section: the map with its neighbours, then the principal components."""
     methods = projections.methods()
-    method = st.segmented_control(
-        "Projection", list(methods), format_func=lambda m: methods[m].label, default="pca",
-        required=True, key="projection", bind="query-params",
-    )  # fmt: skip
+    method = links.one_of("Projection", list(methods), "pca", "projection",
+                          format_func=lambda m: methods[m].label)  # fmt: skip
     st.caption(f"{methods[method].says} ({methods[method].source})")
     for task in ("pca", "tsne"):  # both, in this order: t-SNE comes while PCA is looked at
         shared.computed(task)

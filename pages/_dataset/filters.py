@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from pages._dataset import image_columns, state
-from pages._shell import answering, waiting
+from pages._shell import answering, links, waiting
 
 SPLITS = {"train": "training", "test": "test"}
 DIGITS = [str(d) for d in range(10)]
@@ -49,8 +49,8 @@ class Found:
 
 def split_control() -> str:
     """The control of the split; on another split nothing is picked yet."""
-    return st.segmented_control("Split", list(SPLITS), default="train", required=True, key="split",
-                                on_change=_forget, **KEPT)  # fmt: skip
+    return links.one_of("Split", list(SPLITS), "train", "split", on_change=_forget,
+                        persist_state="session")  # fmt: skip
 
 
 def show() -> Found | None:
@@ -92,8 +92,9 @@ def _answered() -> tuple[str, list[str], tuple[int, int]]:
     left, middle, right = st.columns([3, 2, 3])
     with left:
         _model()
-    answer = middle.segmented_control("Its answer", ["any", "right", "wrong"], default="any",
-                                      required=True, key="answer", **KEPT)  # fmt: skip
+    with middle:
+        answer = links.one_of("Its answer", ["any", "right", "wrong"], "any", "answer",
+                              persist_state="session")  # fmt: skip
     sure = right.slider("Its confidence (%)", *WHOLE, WHOLE, key="sure", **KEPT)
     predicted = st.segmented_control("It says (none: any digit)", DIGITS, selection_mode="multi",
                                      wrap=True, key="says", **KEPT)  # fmt: skip
@@ -113,9 +114,9 @@ def _order() -> tuple[str, bool]:
     names = {column.title: name for name, column in image_columns.COLUMNS.items()}
     sort = left.selectbox("Sort by", list(names), key="sort", filter_mode=None,
                           on_change=_forget, **KEPT)  # fmt: skip
-    order = right.segmented_control("Order", ["rising", "falling"], default="rising",
-                                    required=True, key="order", on_change=_forget,
-                                    **KEPT)  # fmt: skip
+    with right:
+        order = links.one_of("Order", ["rising", "falling"], "rising", "order", on_change=_forget,
+                             persist_state="session")  # fmt: skip
     return names[sort], order == "falling"
 
 

@@ -13,7 +13,7 @@ from mnist_core.statistics import pixels, shapes, typical
 from pages._components import digit_grid
 from pages._dataset import opening
 from pages._dataset.filters import DIGITS, SPLITS, Found
-from pages._shell import chart, session, shared, waiting
+from pages._shell import chart, links, session, shared, waiting
 
 AT_EACH_END = 10
 UNITS = {"usual variation": "distance (standard deviations, 50 principal components)",
@@ -122,8 +122,7 @@ def _difference(means: np.ndarray) -> None:
 
 
 def _digit(label: str, default: str, key: str) -> int:
-    return int(st.segmented_control(label, DIGITS, default=default, required=True, wrap=True,
-                                    key=key, bind="query-params"))  # fmt: skip
+    return int(links.one_of(label, DIGITS, default, key, wrap=True))
 
 
 # -------------------------------------------------------------- members of a class
@@ -131,9 +130,8 @@ def _digit(label: str, default: str, key: str) -> int:
 
 def _members(data: Mnist, split: str) -> None:
     digit = _digit("Digit", "4", "of")
-    how = st.segmented_control("Distance from the class mean", list(typical.MEASURES),
-                               default="usual variation", required=True, key="distance",
-                               bind="query-params")  # fmt: skip
+    how = links.one_of("Distance from the class mean", list(typical.MEASURES), "usual variation",
+                       "distance")  # fmt: skip
     part = getattr(data, split)
     indices = np.flatnonzero(part.labels == digit)
     if not len(indices):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mnist_core.basis import Job
 from pages._shell import session
 
 
@@ -16,7 +17,8 @@ class DatasetState:
     selection: tuple[str, tuple[int, ...]] | None = None  # split, indices
     near: int | None = None  # the point of the map whose neighbours are shown
     suspect: tuple[str, int] | None = None
-    # (source, split, index) -> what the visitor says of a label: a digit, "right" or "unclear"
+    bringing: Job | None = field(default=None, repr=False)  # own files that are being checked
+    # (digest, split, index) -> what the visitor says of a label: a digit, "right" or "unclear"
     verdicts: dict[tuple[str, str, int], str] = field(default_factory=dict, repr=False)
 
     def forget_data(self) -> None:

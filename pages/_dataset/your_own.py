@@ -5,14 +5,17 @@ from __future__ import annotations
 import io
 import time
 import zipfile
+from typing import Any
 
 import numpy as np
 import streamlit as st
 from PIL import Image
 
+from mnist_core.basis import in_thread
 from mnist_core.data import own_data, uploads
-from mnist_core.data.dataset import DataError, Mnist
-from pages._shell import shared, visitors
+from mnist_core.data.dataset import Mnist
+from pages._dataset import state
+from pages._shell import shared, visitors, waiting
 from pages._shell.state import bench
 
 PER_DIGIT = 5  # pictures of each digit in the example
@@ -45,31 +48,33 @@ def section(data: Mnist) -> None:
             "Your files", accept_multiple_files=True, key="own_files",
             max_upload_size=uploads.MOST_BYTES // 2**20,
         )  # fmt: skip
-        if st.button("Check and use these digits", type="primary", icon=":material/upload:",
-                     key="own_use", disabled=not given):  # fmt: skip
-            _take([(file.name, file.getvalue()) for file in given])
+        st.button("Check and use these digits", type="primary", icon=":material/upload:",
+                  key="own_use", disabled=not given or state.mine().bringing is not None,
+                  on_click=_take, args=(given,))  # fmt: skip
+        _bring()
         _here(data)
 
 
-def _take(given: list[uploads.Upload]) -> None:
-    """Check the files and turn the session to them, or say what is wrong."""
-    bar = st.progress(0.0, "Checking the files")
-    told = 0.0
+def _take(files: list[Any]) -> None:
+    """Begin to check the files; whoever looks around meanwhile finds them when coming back."""
+    visitor, given = visitors.visitor(), [(file.name, file.getvalue()) for file in files]
+    state.mine().bringing = in_thread(
+        lambda report: own_data.keep(visitor, given, report), "Your files"
+    )
 
-    def report(share: float) -> None:
-        nonlocal told
-        if time.monotonic() - told > 0.2:
-            told = time.monotonic()
-            bar.progress(share, f"Bringing the pictures to 28 × 28: {share:.0%}")
 
-    try:
-        kept = own_data.keep(visitors.visitor(), given, report)
-    except DataError as error:
-        bar.empty()
-        st.error(str(error), icon=":material/block:")
+def _bring() -> None:
+    """Turn the session to what has been brought, or say how far it is, or what is wrong."""
+    under_way = state.mine().bringing
+    if under_way is None:
         return
-    shared.use_data(kept.source)
-    st.rerun()
+    if under_way.over(waiting.PATIENCE):
+        state.mine().bringing = None
+    if under_way.state == "failed":
+        st.error(under_way.message, icon=":material/block:")
+    elif waiting.ready(under_way, "Checking your files and bringing pictures to 28 × 28"):
+        shared.use_data(under_way.result().source)
+        st.rerun()
 
 
 def _here(data: Mnist) -> None:

@@ -95,11 +95,10 @@ def _train(own: Split, choice: str) -> None:
         )
         mine.base = choice
     under_way = mine.teaching
-    if under_way and under_way.done():
+    if under_way and under_way.over(waiting.PATIENCE):
         mine.teaching = None
     if under_way and waiting.ready(under_way, "The copy is learning your hand …"):
         copy, _ = under_way.result()
-        mine.teaching = None
         copy.about["base"] = mine.base
         answering.lessons().keep(copy)
         bench().model = answering.TAUGHT

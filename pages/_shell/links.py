@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import streamlit as st
 
 from mnist_core.design import lesson_link
@@ -95,6 +98,16 @@ def choose(name: str, options: list[str], label: str) -> str:
     return chosen[name]
 
 
+def one_of(label: str, options: Sequence[str], default: str, key: str, **how: Any) -> str:
+    """One of the options, in a control that the URL is bound to. A link with nothing there is one
+    without it: Streamlit would take it for a choice of nothing, required or not."""
+    if st.query_params.get(key) == "" and key not in st.session_state:
+        st.query_params.pop(key)
+    chosen = st.segmented_control(label, list(options), default=default, required=True, key=key,
+                                  bind="query-params", **how)  # fmt: skip
+    return default if chosen is None else chosen
+
+
 def keep_choice(name: str, option: str) -> None:
     """Choose `option` from now on, in the session and in the URL."""
     visit().sections[name] = option
@@ -105,10 +118,13 @@ def keep_choice(name: str, option: str) -> None:
 # ------------------------------------------------------------ image in the URL
 
 
+MOST_DIGITS = 10  # of an index: Python refuses to read a number of thousands
+
+
 def image_from_url() -> int | None:
     """The index of the image that the link asks for."""
     given = st.query_params.get("image", "")
-    return int(given) if given.isdecimal() else None
+    return int(given) if given.isdecimal() and len(given) < MOST_DIGITS else None
 
 
 def image_to_url(index: int | None) -> None:

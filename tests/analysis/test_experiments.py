@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 
+from mnist_core import storage
 from mnist_core.analysis import experiments, race
 from mnist_core.analysis.experiments import Sweeps
 from mnist_core.analysis.sweep import Plan
@@ -173,6 +174,21 @@ def test_a_refusal_ends_the_sweep_with_its_words(lab, service):
     assert found.status == "interrupted" and "still training" in found.message
 
 
+def test_a_sweep_that_dies_takes_its_trials_with_it(lab, service, monkeypatch, faults):
+    """They would train on, in no list, and count as runs that nobody looks at."""
+    service.slots = 2
+    service.held.clear()
+    group = start(lab)
+    wait(lambda: len(lab.runs.active()) == 2)
+    monkeypatch.setattr(experiments._Sweep, "_wait", lambda self: {}["gone"])
+    found = ended(lab, group)
+    assert found.status == "interrupted" and "was recorded" in found.message
+    assert not lab.runs.active()
+    assert {run.status for run in lab.runs.members(group)} == {"stopped"}
+    assert "KeyError" in str(faults[0].exc_info)
+    faults.clear()
+
+
 def test_what_an_earlier_server_left_is_interrupted_and_can_go_on(lab, service):
     group = lab.runs.create_group(
         "ada", "sweep", PLAN.to_body() | {"data": "d", "source": "s", "spent": 7.0, "scores": {}}
@@ -217,6 +233,20 @@ def test_a_race_that_is_refused_leaves_nothing(lab, service):
     with pytest.raises(ValueError, match="No"):
         lab.race(RACERS, "ada", Identity("d", "sample"), "Optimizer")
     assert lab.runs.groups("ada", "race") == []
+
+
+def test_a_race_that_breaks_off_half_made_leaves_nothing(lab, monkeypatch):
+    def full(*_):
+        if list((lab.runs.folder / "artifacts").glob("*/initial.npz")):
+            raise OSError(28, "No space left on device")
+        real(*_)
+
+    real = storage.write
+    monkeypatch.setattr("mnist_core.storage.write", full)
+    with pytest.raises(OSError):  # the real service makes a sentence of it
+        lab.race(RACERS, "ada", Identity("d", "sample"), "Optimizer")
+    assert lab.runs.groups("ada", "race") == [] and not lab.runs.kept()
+    assert lab.runs.running_groups("race") == []
 
 
 def test_a_race_goes_on_over_a_restart_of_the_page(lab, service):

@@ -246,11 +246,20 @@ def test_a_bad_file_is_refused_in_one_sentence(kind, some):
     ("limit", "value", "words"),
     [("MOST_BYTES", 1000, "is the most"), ("MOST_IMAGES", 59, "59 are the most"),
      ("MOST_PICTURES", 40, "40, or use|40 pictures are the most|40 are the most"),
-     ("MOST_PICTURES", 29, "too many entries")],
+     ("MOST_PICTURES", 29, "too many entries"),
+     ("MOST_PIXELS_TOGETHER", 60 * 28 * 28 - 1, "million pixels together"),
+     ("MOST_SECONDS", 0.0, r"in 0 s 1 of its 60 pictures were read; give fewer")],
 )  # fmt: skip
 def test_limits_hold(limit, value, words, some, monkeypatch):
     monkeypatch.setattr(uploads, limit, value)
     with pytest.raises(DataError, match=words):
+        read([("a.zip", packed(pictures(*some)))])
+
+
+def test_pixels_are_counted_before_any_is_read(some, monkeypatch):
+    monkeypatch.setattr(uploads, "MOST_PIXELS_TOGETHER", 1000)
+    monkeypatch.setattr(uploads, "_picture", lambda *_: pytest.fail("a picture was read"))
+    with pytest.raises(DataError, match="pixels together"):
         read([("a.zip", packed(pictures(*some)))])
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -11,11 +12,11 @@ import pytest
 
 from mnist_core import storage
 from mnist_core.basis import Job
-from mnist_core.data import own_data
+from mnist_core.data import own_data, uploads
 from mnist_core.statistics import label_errors, projections
 from pages._components import scatter
 from pages._dataset import your_own
-from pages._shell import shared
+from pages._shell import shared, waiting
 from tests.data.test_uploads import npz, packed, pictures
 from tests.pages.visiting import done, remembered, text
 
@@ -238,9 +239,30 @@ def test_an_upload_is_checked_then_used(visit, jobs, clicks, mnist, monkeypatch,
     assert not app.exception and "Your own data: a.npz: " in text(app)
 
 
-def test_the_example_is_a_good_upload(tiny):
-    from mnist_core.data import uploads
+def test_a_long_conversion_goes_on_while_its_visitor_looks_around(
+    visit, jobs, clicks, mnist, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("MNIST_LAB_HOME", str(tmp_path))
+    monkeypatch.setattr(waiting, "PATIENCE", 0.01)
+    go = threading.Event()
+    real = uploads._picture
+    monkeypatch.setattr(uploads, "_picture", lambda *given: go.wait(60) and real(*given))
+    app = visit("dataset", section="Your own")
+    good = packed(pictures(mnist.test.images[:40], mnist.test.labels[:40]))
+    app.file_uploader(key="own_files").set_value([("a.zip", good, "application/zip")]).run()
+    app.button(key="own_use").click().run()
+    assert "bringing pictures to 28" in app.get("progress")[0].proto.text
+    assert app.button(key="own_use").disabled  # and is not begun twice
+    app.switch_page("pages/home.py").run()
+    assert "Your own data: a.npz: " not in text(app)
+    under_way = remembered(app, "DatasetState").bringing
+    go.set()
+    assert under_way.over(60)
+    app.switch_page("pages/dataset.py").run()
+    assert not app.exception and "Your own data: a.npz: " in text(app)
 
+
+def test_the_example_is_a_good_upload(tiny):
     brought = uploads.read_files([("digits.zip", your_own.example(tiny))])
     labels = np.concatenate([brought.train.labels, brought.test.labels])
     assert np.bincount(labels).min() >= 2

@@ -82,7 +82,7 @@ def open_page(stem: str, **query: str) -> AppTest:
     for name, value in query.items():
         app.query_params[name] = value
     app.run()
-    assert not app.exception
+    assert not app.exception, app.exception
     return app
 
 
@@ -122,7 +122,7 @@ def drawing(image: np.ndarray) -> dict:
 def draw(app: AppTest, image: np.ndarray) -> AppTest:
     app.session_state["canvas_0"] = drawing(image)
     app.run()
-    assert not app.exception
+    assert not app.exception, app.exception
     return app
 
 

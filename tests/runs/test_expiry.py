@@ -7,11 +7,12 @@ from mnist_core.runs.expiry import DAY, MB, Rules
 from mnist_core.runs.records import Kept
 
 NOW = 1e9
-RULES = Rules(days=30, megabytes=10)
+RULES = Rules(days=30, megabytes=10, owner_megabytes=10)
 
 
-def kept(*, id="a", age=0.0, mb=1.0, active=False):
-    return Kept(id, active, NOW - age * DAY, int(mb * MB))
+def kept(*, id="a", age=0.0, mb=1.0, active=False, owner="ada", starred=False, discarded=None):
+    when = None if discarded is None else NOW - discarded * DAY
+    return Kept(id, active, NOW - age * DAY, int(mb * MB), when, owner, starred)
 
 
 def gone(*runs, watched=()):
@@ -28,11 +29,31 @@ def test_what_is_too_old_goes():
 
 
 def test_what_its_owner_deleted_goes_after_a_day_and_first_where_there_is_no_room():
-    now = NOW - 0.5 * DAY
-    a, b = kept(id="a", mb=6), Kept("b", False, NOW, 6 * MB, now)
-    assert gone(kept(id="a"), Kept("b", False, NOW, 1, now)) == []
-    assert gone(a, b) == ["b"]
-    assert gone(Kept("b", False, NOW, 1, NOW - 1.1 * DAY)) == ["b"]
+    assert gone(kept(id="a"), kept(id="b", discarded=0.5)) == []
+    assert gone(kept(id="a", mb=6), kept(id="b", mb=6, discarded=0.5)) == ["b"]
+    assert gone(kept(id="b", discarded=1.1)) == ["b"]
+
+
+def test_starred_runs_go_last():
+    runs = [kept(id=name, age=9 - i, mb=4, starred=name in "ac") for i, name in enumerate("abcd")]
+    assert gone(*runs) == ["b", "d"]
+    assert gone(*(kept(id=name, mb=9, starred=True) for name in "ab")) == ["a"]
+    assert gone(kept(age=31, starred=True)) == ["a"]  # a star is no claim on time
+
+
+def test_one_visitors_sweep_takes_nobody_elses_runs():
+    rules = Rules(days=30, megabytes=20, owner_megabytes=10)
+    bob = [kept(id="b", age=20, mb=5, owner="bob"), kept(id="c", age=19, mb=4, owner="bob")]
+    sweep = [kept(id=f"s{i}", age=5 - i / 10, mb=1) for i in range(30)]
+    found = expiry.expired([*bob, *sweep], rules, NOW, ())
+    assert found == [f"s{i}" for i in range(20)]  # ada's own, down to her room
+
+
+def test_over_the_room_of_all_the_runs_go_of_whoever_takes_most():
+    rules = Rules(days=30, megabytes=20, owner_megabytes=15)
+    runs = [kept(id="b", age=20, mb=5, owner="bob"), kept(id="e", age=19, mb=6, owner="eve"),
+            *(kept(id=f"a{i}", age=9 - i, mb=3) for i in range(5))]  # fmt: skip
+    assert expiry.expired(runs, rules, NOW, ()) == ["a0", "a1"]
 
 
 def test_of_too_much_the_oldest_goes_first_and_no_more_than_needed():
@@ -53,6 +74,7 @@ def test_active_and_watched_runs_stay_whatever_they_take():
 def test_the_settings_decide(monkeypatch):
     monkeypatch.delenv("MNIST_LAB_KEEP_DAYS", raising=False)
     monkeypatch.delenv("MNIST_LAB_DISK_MB", raising=False)
+    monkeypatch.delenv("MNIST_LAB_OWNER_MB", raising=False)
     assert expiry.rules() == Rules(30.0, 2000.0)
     monkeypatch.setenv("MNIST_LAB_KEEP_DAYS", "0.5")
     monkeypatch.setenv("MNIST_LAB_DISK_MB", "100")

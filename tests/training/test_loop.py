@@ -1,6 +1,7 @@
 """One run, around a program without arithmetic: what it is told, what it says, what it keeps."""
 
 import queue
+import tempfile
 import threading
 from dataclasses import replace
 from types import SimpleNamespace
@@ -8,8 +9,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from mnist_core.data.formats import Identity
 from mnist_core.design import schedules
 from mnist_core.design.spec import Layer, RunSpec
+from mnist_core.runs.records import Runs
 from mnist_core.training import events, loop
 from mnist_core.training.control import Control
 
@@ -168,6 +171,35 @@ def test_a_run_goes_on_where_its_checkpoint_is(epochs):
     assert [e.epoch for e in of(events.EpochEnded, again)] == list(range(1, epochs + 1))
     assert again[-1].step == epochs * PER_EPOCH
     assert of(events.Progress, again)[0].seconds > first.seconds > 0
+
+
+@pytest.mark.parametrize(
+    "through", [lambda c: c, lambda c: through_a_file(c)], ids=["memory", "file"]
+)
+def test_the_figures_of_an_epoch_that_was_cut_are_of_all_of_it(through):
+    whole = of(events.EpochEnded, play())
+    first = play(control=Visitor(at={2: [("stop",)]}))[-1].checkpoint
+    assert 0 < first.sums.steps == first.step < PER_EPOCH
+    cut = of(events.EpochEnded, play(resume=through(first)))
+    assert [(e.loss, e.accuracy) for e in cut] == [
+        (pytest.approx(e.loss), e.accuracy) for e in whole
+    ]
+    assert cut[0].seconds > first.sums.seconds > 0
+
+
+def through_a_file(checkpoint):
+    """The checkpoint as another process finds it."""
+    with tempfile.TemporaryDirectory() as folder:
+        runs = Runs(folder)
+        run = runs.create(SPEC, "ada", Identity("d", "sample")).id
+        runs.save_checkpoint(run, checkpoint)
+        return runs.checkpoint(run)
+
+
+def test_a_checkpoint_of_before_sums_were_kept_goes_on():
+    first = play(control=Visitor(at={2: [("stop",)]}))[-1].checkpoint
+    ends = of(events.EpochEnded, play(resume=replace(first, sums=events.Sums())))
+    assert [e.epoch for e in ends] == [1, 2, 3, 4] and ends[0].accuracy == 0.5
 
 
 def test_a_batch_that_does_not_fit_is_a_sentence():
