@@ -30,6 +30,8 @@ from . import worker
 ROOT = Path(__file__).resolve().parents[2]
 
 START_SECONDS = 180.0  # that an embedded worker may take to appear
+ANSWER_SECONDS = 5.0  # that a worker may take to answer beside its work
+SILENCE_SECONDS = 30.0  # without a sign of life, after which a worker counts as gone
 RELEASE_SECONDS = 5.0  # that the scheduler may take to let a fetched result go
 
 _CONFIG = {
@@ -59,10 +61,7 @@ class Cluster:
                 )  # fmt: skip
                 self.mend()
             self._client: Client = Client(address or self._scheduler, set_as_default=False)
-            # What _CONFIG says of an embedded scheduler, for one that somebody else has started.
-            self._client.run_on_scheduler(
-                lambda dask_scheduler: setattr(dask_scheduler, "allowed_failures", 0)
-            )
+            self._client.run_on_scheduler(_as_we_need_it)
             self._identity = self._client.scheduler_info()["id"]
         except BaseException:
             self.close()
@@ -173,20 +172,33 @@ class Cluster:
         assert isinstance(held, dict)  # no coroutine: this client waits
         return any(held.values())
 
-    def _everywhere(self, function: Callable, *values: Any) -> list[Any]:
-        """What a function returns on each worker, called beside whatever it does."""
-        found = self._client.run(function, *values)
-        assert isinstance(found, dict)
-        return list(found.values())
+    def _asked(self, address: str, function: Callable, *values: Any) -> Any:
+        """What a function returns on one worker, called beside whatever it does; None if that does
+        not answer soon: its machine may be gone, and the others must not wait for it."""
+        try:
+            found = self._client.sync(
+                self._client._run, function, *values, workers=[address], on_error="ignore",
+                callback_timeout=ANSWER_SECONDS,
+            )  # fmt: skip
+        except (TimeoutError, OSError):
+            return None
+        assert isinstance(found, dict)  # no coroutine: this client waits
+        return found.get(address)
 
-    def tell(self, run: str, command: str, value: Any = None) -> bool:
-        """Pass a command of `control.COMMANDS` to whichever worker trains the run; False if none
-        does yet."""
-        return any(self._everywhere(worker.tell, run, command, value))
+    def tell(self, address: str, run: str, command: str, value: Any = None) -> bool:
+        """Pass a command of `control.COMMANDS` to the worker at `address`, which trains the run;
+        False if it does not hear it."""
+        return self._asked(address, worker.tell, run, command, value) is True
 
-    def newest_checkpoint(self, run: str) -> events.Checkpoint | None:
-        """The latest checkpoint of a run that is training."""
-        return next(filter(None, self._everywhere(worker.newest_checkpoint, run)), None)
+    def newest_checkpoint(self, address: str, run: str) -> events.Checkpoint | None:
+        """The latest checkpoint of a run that the worker at `address` is training."""
+        return self._asked(address, worker.newest_checkpoint, run)
+
+    def where(self, future: Future) -> str:
+        """The address of the worker that a job was given to, "" while there is none."""
+        on = self._client.processing()
+        assert isinstance(on, dict)  # no coroutine: this client waits
+        return next((address for address, keys in on.items() if future.key in keys), "")
 
     def slots(self) -> int:
         """How many jobs can be worked on at once."""
@@ -231,3 +243,14 @@ def _end(process: subprocess.Popen) -> None:
         process.wait(timeout=10)
     except subprocess.TimeoutExpired:
         process.kill()
+
+
+def _as_we_need_it(dask_scheduler: Any) -> None:
+    """Called in the scheduler, which somebody else may have started: as _CONFIG says, and so that a
+    machine that disappears is missed in less than Dask's five minutes."""
+    dask_scheduler.allowed_failures = 0
+    dask_scheduler.worker_ttl = SILENCE_SECONDS
+    looks = dask_scheduler.periodic_callbacks["worker-ttl"]
+    looks.stop()
+    looks.callback_time = 1000 * SILENCE_SECONDS / 3
+    looks.start()

@@ -64,6 +64,8 @@ class Dispatcher:
         self._inbox: queue.Queue[Callable[[], None] | None] = queue.Queue()
         self._cluster: Cluster | None = None
         self._futures: dict[str, Future] = {}  # trainings under way, by run
+        self._where: dict[str, str] = {}  # the worker that has spoken of each of these
+        self._moved: set[str] = set()  # runs that were taken up on another machine once
         self._told: dict[str, list[tuple]] = {}  # commands that no worker has heard yet, by run
         self._ticked = self._swept = 0.0
         self._thread = threading.Thread(target=self._work, name="service", daemon=True)
@@ -195,6 +197,7 @@ class Dispatcher:
                               f"lost; {self.runs.what_is_kept(run)}.")  # fmt: skip
         self.errands.back()
         self._futures.clear()
+        self._where.clear()
         self._told.clear()
         self._be_away()
         if cluster:
@@ -204,7 +207,8 @@ class Dispatcher:
         for run in self._futures:
             self._guarded(partial(self.runs.end, run, "interrupted",
                                   "The server was closed during this run."))  # fmt: skip
-            self._guarded(lambda run=run: self.cluster.tell(run, "stop"))
+            if where := self._where.get(run):
+                self._guarded(partial(self.cluster.tell, where, run, "stop"))
         if self._cluster:
             self._cluster.close()
 
@@ -281,12 +285,13 @@ class Dispatcher:
         run = message["run"]
         if run not in self._futures:  # another app's on the same cluster, or of before
             return
+        self._where[run] = message["worker"]
         said = (events.from_wire(values) for values in message["events"])
         happened = [event for event in said if event]
         self.records.append(run, happened)
         self._deliver(run)
         kept = any(isinstance(event, events.Checkpointed) for event in happened)
-        if kept and (checkpoint := self.cluster.newest_checkpoint(run)):
+        if kept and (checkpoint := self.cluster.newest_checkpoint(self._where[run], run)):
             self._save(run, checkpoint)
 
     def _save(self, run: str, checkpoint: events.Checkpoint) -> None:
@@ -310,8 +315,9 @@ class Dispatcher:
             if record is None or not record.active:
                 self._told.pop(run, None)
             return
+        where = self._where.get(run) or self.cluster.where(self._futures[run])
         while commands := self._told.get(run):
-            if not self.cluster.tell(run, *commands[0]):
+            if not where or not self.cluster.tell(where, run, *commands[0]):
                 return
             commands.pop(0)
         self._told.pop(run, None)
@@ -328,8 +334,9 @@ class Dispatcher:
             self._keep(run.id, done.result)
         except WorkerDied:
             self.state = "starting"  # until the worker that takes its place has warmed up
-            kept = self.runs.what_is_kept(run.id)
-            self.records.end(run.id, "interrupted", f"{CRASHED}; {kept}. {SMALLER}.")
+            if not self._taken_up(run.id):
+                kept = self.runs.what_is_kept(run.id)
+                self.records.end(run.id, "interrupted", f"{CRASHED}; {kept}. {SMALLER}.")
         except ClusterLost:
             return self.lost()
         except Exception as error:
@@ -338,9 +345,21 @@ class Dispatcher:
             status = "interrupted" if self.runs.has_weights(run.id) else "failed"
             self.records.end(run.id, status, f"The training failed. {why}")
         del self._futures[run.id]
+        self._where.pop(run.id, None)
         self.amiss("disk")
         self._told.pop(run.id, None)
         self.after(done)
+
+    def _taken_up(self, run: str) -> bool:
+        """Whether a run whose machine is gone waits for another one, to go on there from its last
+        checkpoint: once, as it may be the run that kills them; and only if there is another, as an
+        embedded worker dies of the host's own troubles."""
+        last = self.runs.checkpoint(run) if self.address and run not in self._moved else None
+        if last is None or not self.cluster.slots():
+            return False
+        self._moved.add(run)
+        self.records.append(run, [events.Marked(last.step, "another machine")])
+        return self.records.requeue(run)
 
     def ship(self, worker: str, data: Identity) -> None:
         """Send a worker the digits that its machine does not have. Raises LabError if they are not

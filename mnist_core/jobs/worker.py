@@ -197,7 +197,8 @@ class _Sender:
 
     def flush(self) -> None:
         if self.waiting:
-            self.worker.log_event(TOPIC, {"run": self.run, "events": self.waiting})
+            message = {"run": self.run, "worker": self.worker.address, "events": self.waiting}
+            self.worker.log_event(TOPIC, message)
         self.waiting, self.flushed = [], time.perf_counter()
 
 

@@ -249,6 +249,10 @@ class Runs(Artifacts, OwnerEdits, Groups):
         """queued -> running; False if it was stopped meanwhile."""
         return self._move(run, ("queued",), "running", started=time.time())
 
+    def requeue(self, run: str) -> bool:
+        """running -> queued again, as its machine is gone; False if it has ended."""
+        return self._move(run, ("running",), "queued", message="")
+
     def reopen(self, run: str, spec: RunSpec) -> Run:
         """An ended run -> queued again, with the design as it is to go on. Raises SpecError."""
         spec.check()

@@ -18,7 +18,7 @@ from mnist_core.tools.bench_app import ROOT, free_port
 from mnist_core.training import events
 
 SHORT = RunSpec(layers=(Layer(16),), batch_size=32, epochs=2)
-LONG = RunSpec(layers=(Layer(512),) * 2, batch_size=1, epochs=100)
+LONG = RunSpec(layers=(Layer(768),) * 3, batch_size=1, epochs=100)  # minutes: bound by memory
 PATIENCE = 240.0  # seconds; TensorFlow is imported more than once here
 
 
@@ -111,6 +111,39 @@ def test_two_machines_train_two_runs_at_once_on_the_same_data(
         service.stop(run)
     wait(lambda: not service.runs.active())
     assert status(service, ada) == status(service, bob) == "stopped"
+
+
+@pytest.mark.slow
+def test_a_machine_that_disappears_leaves_its_run_to_the_other(
+    machines, service, tiny, monkeypatch
+):
+    monkeypatch.setenv("MNIST_DATA", tiny.source)
+    machines.scheduler()
+    first = machines.worker()
+    service.start()
+    run = service.submit(LONG, "ada", tiny.identity).id
+    wait(lambda: service.runs.has_weights(run))
+    asked, real = [], service._dispatcher._cluster._asked
+    monkeypatch.setattr(service._dispatcher._cluster, "_asked",
+                        lambda where, *what: asked.append(where) or real(where, *what))
+    machines.worker()
+    wait(lambda: service._dispatcher._cluster.slots() == 2)
+    wait(lambda: len(asked) > 1)
+    assert len(set(asked)) == 1  # only the one that trains it is asked
+    before = service.runs.checkpoint(run).step
+    machines.kill(first)
+    wait(lambda: any(isinstance(e, events.Started) and e.step >= before
+                     for e in service.runs.history(run)))  # fmt: skip
+    marks = [e.what for e in service.runs.history(run) if isinstance(e, events.Marked)]
+    assert marks == ["another machine"] and status(service, run) == "running"
+    seen = service.runs.checkpoint(run).step
+    wait(lambda: service.runs.checkpoint(run).step > seen)
+    steps = [e.step for e in events.timeline(service.runs.history(run))
+             if isinstance(e, events.Progress)]  # fmt: skip
+    assert steps == sorted(set(steps)) and len(set(asked)) == 2
+    service.stop(run)
+    wait(lambda: not service.runs.active())
+    assert status(service, run) == "stopped"
 
 
 @pytest.mark.slow

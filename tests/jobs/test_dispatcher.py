@@ -71,11 +71,16 @@ class Cluster:
             raise future.job.outcome
         return future.job.outcome
 
-    def tell(self, run, command, value=None):
+    def where(self, future):
+        return "tcp://w" if future.job in self.jobs else ""
+
+    def tell(self, address, run, command, value=None):
+        assert address == "tcp://w"
         self.told += [(run, command, value)] * self.hears
         return self.hears
 
-    def newest_checkpoint(self, run):
+    def newest_checkpoint(self, address, run):
+        assert address == "tcp://w"  # the one that said so, and no other
         return self.checkpoint
 
     def ship(self, address, digest, data):
@@ -104,6 +109,12 @@ def pretended(monkeypatch):
     monkeypatch.setattr(dispatcher, "TICK_SECONDS", 0.02)
     monkeypatch.setattr(dispatcher, "RETRY_SECONDS", 0.02)
     monkeypatch.setattr(patience, "RETRY_SECONDS", 0.02)
+
+
+def hear(run, *happened):
+    """A worker's word on a run."""
+    said = [events.to_wire(event) for event in happened]
+    made[-1].heard({"run": run, "worker": "tcp://w", "events": said})
 
 
 def wait(condition, seconds=30.0):
@@ -425,6 +436,44 @@ def test_a_worker_that_has_grown_is_replaced_between_two_jobs(service, submit):
 # ------------------------------------------------------------------------------- bad luck
 
 
+def on_machines(started, checkpoint):
+    """A run on a cluster of two machines, with a checkpoint or without."""
+    service = started("tcp://127.0.0.1:8786")
+    run = service.submit(SPEC, "ada", Identity("d", "sample")).id
+    task, made[-1].free = job(), 2
+    if checkpoint:
+        made[-1].checkpoint = finished(4).event.last
+        hear(run, events.Started(8, 2, 512, 128, 10), events.Checkpointed(4))
+        wait(lambda: service.runs.has_weights(run))
+    return service, run, task
+
+
+def test_a_run_whose_machine_is_gone_is_taken_up_on_another_from_its_last_checkpoint(started):
+    service, run, task = on_machines(started, checkpoint=True)
+    end(task, WorkerDied())
+    again = job(1)
+    assert (again.run, again.resume.step) == (run, 4)
+    assert events.Marked(4, "another machine") in service.runs.history(run)
+    end(again)
+    wait(lambda: status(service, run) == "finished")
+
+
+def test_a_run_that_may_be_what_ends_machines_is_taken_up_once(started):
+    service, run, task = on_machines(started, checkpoint=True)
+    end(task, WorkerDied())
+    end(job(1), WorkerDied())
+    wait(lambda: status(service, run) == "interrupted")
+    assert "its last checkpoint is kept" in service.runs.get(run).message
+
+
+@pytest.mark.parametrize("why", ["no checkpoint", "no other machine"])
+def test_a_run_that_cannot_go_on_elsewhere_is_interrupted(started, why):
+    service, run, task = on_machines(started, checkpoint=why != "no checkpoint")
+    made[-1].free = 0 if why == "no other machine" else 2
+    end(task, WorkerDied())
+    wait(lambda: status(service, run) == "interrupted")
+
+
 def test_a_lost_scheduler_interrupts_its_runs_and_a_new_one_takes_the_next(started, tiny):
     service = started("tcp://127.0.0.1:1")
     old = made[-1]
@@ -516,10 +565,10 @@ def test_a_full_disk_during_a_run_is_said_and_the_run_goes_on(service, submit, m
     task, made[-1].checkpoint = job(), finished(4).event.last
     with monkeypatch.context() as patch:
         patch.setattr("mnist_core.storage.files.os.replace", no_room)
-        made[-1].heard({"run": run, "events": [events.to_wire(events.Checkpointed(4))]})
+        hear(run, events.Checkpointed(4))
         wait(lambda: "make room on the server's disk" in service.message)
     assert status(service, run) == "running" and not service.runs.has_weights(run)
-    made[-1].heard({"run": run, "events": [events.to_wire(events.Checkpointed(4))]})
+    hear(run, events.Checkpointed(4))
     wait(lambda: service.message == "")  # there is room again: nothing is amiss
     assert service.runs.checkpoint(run).step == 4
     end(task)
@@ -531,7 +580,7 @@ def test_what_was_said_of_a_run_goes_with_it(service, submit, monkeypatch):
     task, made[-1].checkpoint = job(), finished(4).event.last
     with monkeypatch.context() as patch:
         patch.setattr("mnist_core.storage.files.os.replace", no_room)
-        made[-1].heard({"run": run, "events": [events.to_wire(events.Checkpointed(4))]})
+        hear(run, events.Checkpointed(4))
         wait(lambda: "make room on the server's disk" in service.message)
         end(task)
         wait(lambda: status(service, run) == "interrupted")
@@ -661,7 +710,7 @@ def test_nothing_is_lost_while_another_program_locks_the_records(
 ):
     run, task = under_way
     unlock = request.getfixturevalue("locked")
-    made[-1].heard({"run": run, "events": [events.to_wire(events.Compiled(1.0))]})
+    hear(run, events.Compiled(1.0))
     end(task)
     wait(lambda: "locked by another program" in service.message)
     assert sentence(submit) == database._TROUBLES["SQLITE_BUSY"]
