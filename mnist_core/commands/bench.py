@@ -16,10 +16,14 @@ def options(parser: Parser) -> None:
     """What may be given."""
     parser.add_argument("--plot", type=Path, metavar="FILE",
                         help="write a .png picture of what an epoch costs; needs Chromium")
+    parser.add_argument("--machines", action="store_true",
+                        help="measure instead a class on several machines, played by this one")
     json_option(parser)
 
 
 def run(given: argparse.Namespace) -> None:
+    if given.machines:
+        return _machines(given)
     from mnist_core.charts import plotting
     from mnist_core.tools import bench, bench_app
 
@@ -45,6 +49,18 @@ def run(given: argparse.Namespace) -> None:
     result["estimates"] = _estimates()
     if given.json:
         print(json.dumps(result))
+
+
+def _machines(given: argparse.Namespace) -> None:
+    from mnist_core.tools import bench_machines
+    from mnist_core.training import host
+
+    found = bench_machines.run(say)
+    print(f"{host.identity()}; several machines, played by this one")
+    for words, value in found.items():
+        print(f"{words.replace('_', ' '):<26}{value:.3f}")
+    if given.json:
+        print(json.dumps(found))
 
 
 def _print_costs(rows: list[dict]) -> None:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -262,7 +263,7 @@ class Dispatcher:
         if data.digest:
             return data
         try:
-            return dataset.load(data.source).identity
+            return replace(data, digest=dataset.load(data.source).digest)
         except dataset.DataError:  # the worker may have it, or will say the same
             return data
 
@@ -365,7 +366,7 @@ class Dispatcher:
         """Send a worker the digits that its machine does not have. Raises LabError if they are not
         here either."""
         found = dataset.load(data.source)
-        if not found.identity.same(data):
+        if not found.identity.same(self.known(data)):
             raise LabError(f"The data of this run, {data.name}, are no longer here: other digits "
                            "have taken their place.")  # fmt: skip
         self.cluster.ship(worker, found.digest, found)

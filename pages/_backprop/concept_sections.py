@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 from pages._backprop import concept_descent, concept_layers, concept_numbers
 from pages._shell import links, notes
 
@@ -25,5 +23,5 @@ CONCEPTS = {
 def section() -> None:
     """Draw the section: the picker, and the concept that it names."""
     chosen = links.choose("concept", list(CONCEPTS), "Concept")
-    st.fragment(CONCEPTS[chosen])()
+    notes.fragment(CONCEPTS[chosen])()
     notes.data_note()

@@ -14,7 +14,7 @@ from mnist_core.jobs import Call
 from mnist_core.lessons import gradient_checks, source_code
 from mnist_core.lessons.gradient_checks import Case, Row
 from mnist_core.network import layers
-from pages._shell import answering, links, session, shared, subject, waiting
+from pages._shell import answering, links, notes, session, shared, subject, waiting
 
 MOST_IMAGES = 16
 PER_ARRAY = {"dense": 40, "convolution": 10}  # finite differences: two forward passes each
@@ -242,7 +242,7 @@ def _waiting(check: Check, key: str) -> None:
         st.button("Ask the tape again", key=f"ask_tape_{key}", icon=":material/refresh:",
                   on_click=check.ask)  # fmt: skip
     elif not check.call.over():
-        st.fragment(_wait, run_every=0.5)(check.call)
+        notes.fragment(_wait, run_every=0.5)(check.call)
 
 
 def _wait(call: Call) -> None:

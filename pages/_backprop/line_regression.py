@@ -16,7 +16,7 @@ from mnist_core.lessons import regression, source_code
 from mnist_core.lessons.regression import Points
 from mnist_core.statistics import shapes
 from pages._backprop import state
-from pages._shell import chart, shared
+from pages._shell import chart, notes, shared
 
 SEED = 1  # the weights begin at (0.35, 0.82)
 TENSORFLOW, NUMPY = "TensorFlow", "NumPy"
@@ -154,7 +154,7 @@ def _tape(points: Points, settings: Settings) -> np.ndarray | None:
     if isinstance(call, str):
         return _without(call)
     if not call.over(PATIENCE):
-        st.fragment(_waiting, run_every=0.4)(call, settings)
+        notes.fragment(_waiting, run_every=0.4)(call, settings)
         return None
     return call.result() if call.state == "done" else _without(call.message)
 

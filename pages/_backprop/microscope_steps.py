@@ -27,7 +27,7 @@ def section() -> None:
         walk(who)
 
 
-@st.fragment
+@notes.fragment
 def walk(who: Specimen) -> None:
     """The graph, the present step, and what learning the image does."""
     trial = learning_trial.current(who)

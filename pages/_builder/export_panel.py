@@ -49,7 +49,7 @@ def _panel(run: Run) -> None:
             st.markdown(f"**{title}**")
             for key in keys:
                 _download(run, key)
-    st.fragment(notes.patiently(_charts))(run)
+    notes.fragment(_charts)(run)
 
 
 def _download(run: Run, key: str) -> None:
@@ -94,7 +94,7 @@ def _model_file(run: Run, file: str) -> None:
                 "Takes uint8 images (n, 28, 28), gives ten logits each.")  # fmt: skip
         return
     if (run.id, file) in state.mine().converting:
-        st.fragment(_converting, run_every=0.5)(run, file)
+        notes.fragment(_converting, run_every=0.5)(run, file)
         return
     st.button(f"Make {title} ({suffix})", key=f"make_{file}", type="tertiary",
               icon=":material/build:", on_click=_convert, args=(run, file),

@@ -9,7 +9,7 @@ import streamlit as st
 
 from mnist_core.design.spec import RunSpec
 from mnist_core.training import estimate, events
-from pages._shell import shared
+from pages._shell import notes, shared
 
 LONG_SECONDS = 600.0  # others wait in the queue meanwhile
 ABOUT = (
@@ -34,7 +34,7 @@ def told(spec: RunSpec) -> estimate.Estimate | None:
 def beforehand(spec: RunSpec) -> None:
     """One line on time and memory; while the host is still being measured, that."""
     waiting = shared.service().calibration is None
-    st.fragment(_beforehand, run_every=1.0 if waiting else None)(spec, waiting)
+    notes.fragment(_beforehand, run_every=1.0 if waiting else None)(spec, waiting)
 
 
 def _beforehand(spec: RunSpec, waited: bool) -> None:

@@ -195,7 +195,7 @@ def run_panel(run: Run) -> None:
         st.button("Show this run's design", key="load_design", type="tertiary",
                   icon=":material/undo:", on_click=design.load, args=(run.spec,))  # fmt: skip
     moving = run.active or _measuring(run)
-    st.fragment(notes.patiently(live), run_every=0.5 if moving else STILL_SECONDS)(run.id)
+    notes.fragment(live, run_every=0.5 if moving else STILL_SECONDS)(run.id)
     st.toggle("Loss on a log scale", key=session.seed_widget("log_loss", False))
     if not run.active and shared.runs().has_weights(run.id):
         afterwards(run)

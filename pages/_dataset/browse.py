@@ -10,12 +10,12 @@ from mnist_core.statistics import shapes
 from pages._components import copy_link, digit_grid
 from pages._dataset import basket, image_columns, opening, state
 from pages._dataset.filters import Found
-from pages._shell import answering, links, markup, session, shared
+from pages._shell import answering, links, markup, notes, session, shared
 
 PER_PAGE = 100
 
 
-@st.fragment
+@notes.fragment
 def section(data: Mnist, found: Found) -> None:
     """The images that the filters find, and the numbers of the chosen one; a click redraws only
     this."""

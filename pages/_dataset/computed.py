@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from mnist_core.jobs import background
-from pages._shell import shared, waiting
+from pages._shell import notes, shared, waiting
 
 
 def result(task: str) -> dict | None:
@@ -14,7 +14,7 @@ def result(task: str) -> dict | None:
     job = shared.computed(task)
     if job.state == "done":
         return job.result()
-    st.fragment(_progress, run_every=1.0)(job)
+    notes.fragment(_progress, run_every=1.0)(job)
     return None
 
 

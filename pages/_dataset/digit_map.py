@@ -11,7 +11,7 @@ from mnist_core.statistics import csv_of, projections
 from mnist_core.statistics.projections import Pca
 from pages._components import digit_grid, pictures, scatter
 from pages._dataset import browse, computed, filters, state
-from pages._shell import chart, links, markup, session, shared
+from pages._shell import chart, links, markup, notes, session, shared
 
 SPLIT = "train"
 NEAR = 10
@@ -31,7 +31,7 @@ def section(data: Mnist) -> None:
     _explore(data, method, found, components)
 
 
-@st.fragment
+@notes.fragment
 def _explore(data: Mnist, method: str, found: dict | None, components: dict | None) -> None:
     """What a click on the map redraws: the map, the neighbours, and the digit that is rebuilt."""
     if found is not None:
@@ -158,7 +158,7 @@ def _selection(data: Mnist) -> None:
     _browse_selected(filters.Found(split, np.array(indices), "selected images"))
 
 
-@st.fragment
+@notes.fragment
 def _browse_selected(found: filters.Found) -> None:
     browse.browse(found)
 
@@ -192,7 +192,7 @@ def _patterns(patterns: list[np.ndarray], explained: np.ndarray) -> str:
     )
 
 
-@st.fragment
+@notes.fragment
 def _rebuild(data: Mnist, found: Pca) -> None:
     """The chosen digit from its first k components."""
     mine = state.mine()

@@ -13,7 +13,7 @@ from mnist_core.statistics import csv_of, label_errors
 from mnist_core.statistics.label_errors import Ranking
 from pages._components import digit_grid
 from pages._dataset import computed, state
-from pages._shell import chart, markup, session
+from pages._shell import chart, markup, notes, session
 from pages._shell.state import Place
 
 PER_PAGE = 60
@@ -49,7 +49,7 @@ def _where(data: Mnist, row: int) -> Place:
     return ("train", row) if row < first else ("test", row - first)
 
 
-@st.fragment
+@notes.fragment
 def _judging(data: Mnist, ranking: Ranking) -> None:
     """A page of suspects beside the one to be judged; a click redraws only this."""
     mine = state.mine()

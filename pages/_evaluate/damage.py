@@ -7,13 +7,13 @@ import streamlit as st
 
 from mnist_core.analysis import evaluation, explanation
 from mnist_core.analysis.explanation import Damage
-from pages._shell import markup, session, subject
+from pages._shell import markup, notes, session, subject
 from pages._shell.subject import Picture, Subject
 
 CONTROLS = "damage."
 
 
-@st.fragment
+@notes.fragment
 def damage(who: Subject) -> None:
     """Hurt the model or its images, and see what it still reads."""
     picture = subject.choose_image(who)

@@ -8,14 +8,14 @@ import streamlit as st
 from mnist_core.analysis import explanation
 from mnist_core.charts import score_charts
 from pages._components import digit_grid
-from pages._shell import answering, chart, links, markup, session, subject
+from pages._shell import answering, chart, links, markup, notes, session, subject
 from pages._shell.subject import Picture, Subject
 
 MOST_FILTERS = 100
 MOST_EXCITING = 20
 
 
-@st.fragment
+@notes.fragment
 def inside(who: Subject) -> None:
     """One image on its way through the model."""
     picture = subject.choose_image(who)

@@ -9,14 +9,14 @@ from mnist_core.analysis import evaluation
 from mnist_core.charts import score_charts
 from mnist_core.statistics import tables
 from pages._components import matrix
-from pages._shell import markup, session, subject
+from pages._shell import markup, notes, session, subject
 from pages._shell.subject import Subject
 
 DIGITS = [str(digit) for digit in range(10)]
 ANY = "any"
 
 
-@st.fragment
+@notes.fragment
 def confusion(who: Subject) -> None:
     """The matrix, and the images of the cell that was chosen, by a click or by the two lists."""
     true, said = _matrix(who.counts)
@@ -71,7 +71,7 @@ def _titles(counts: np.ndarray, shares: np.ndarray) -> list[list[str]]:
              for j in range(10)] for i in range(10)]  # fmt: skip
 
 
-@st.fragment
+@notes.fragment
 def mistakes(who: Subject) -> None:
     """All misread images, that of which the model was surest first."""
     ranked = evaluation.errors(who.test.labels, who.probabilities)

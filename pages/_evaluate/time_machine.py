@@ -9,7 +9,7 @@ from mnist_core.analysis import evaluation, explanation
 from mnist_core.charts import score_charts
 from mnist_core.network.network import Network
 from pages._components import matrix
-from pages._shell import answering, chart, markup, navigation, session, waiting
+from pages._shell import answering, chart, markup, navigation, notes, session, waiting
 from pages._shell.state import bench
 from pages._shell.subject import Subject
 
@@ -42,7 +42,7 @@ def _nothing(who: Subject) -> None:
                 "or its run did not come to an end.", icon=":material/movie:")  # fmt: skip
 
 
-@st.fragment
+@notes.fragment
 def _play(
     who: Subject,
     frames: list[answering.Frame],

@@ -81,7 +81,7 @@ def _shown(group: Group) -> None:
         st.button("Stop the race", icon=":material/stop:", key="stop_race",
                   on_click=shared.sweeps().stop, args=(group.id,))  # fmt: skip
         metric = _metric()
-        st.fragment(notes.patiently(_live), run_every=0.7)(group.id, metric)
+        notes.fragment(_live, run_every=0.7)(group.id, metric)
         return
     _verdict(members)
     histories = [shared.runs().history(run.id) for run in members.values()]

@@ -85,7 +85,7 @@ def _shown(group: Group) -> None:
     if running:
         st.button("Stop, and keep what is there", icon=":material/stop:", key="stop_sweep",
                   on_click=shared.sweeps().stop, args=(group.id,))  # fmt: skip
-    st.fragment(notes.patiently(_now), run_every=1.0 if running else None)(group.id, running)
+    notes.fragment(_now, run_every=1.0 if running else None)(group.id, running)
     if not running:
         _afterwards(group)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import streamlit as st
@@ -18,6 +19,7 @@ def patiently(draw: Callable[..., None]) -> Callable[..., None]:
     """`draw`, with a sentence in its place if it cannot be: why, or that a fault of ours was
     recorded."""
 
+    @wraps(draw)  # Streamlit tells fragments apart by their functions' names
     def drawn(*values: Any) -> None:
         try:
             draw(*values)
@@ -27,6 +29,11 @@ def patiently(draw: Callable[..., None]) -> Callable[..., None]:
             st.button("Try again", icon=":material/refresh:", key=f"try_again.{draw.__name__}")
 
     return drawn
+
+
+def fragment(draw: Callable[..., None], run_every: float | None = None) -> Callable[..., None]:
+    """`st.fragment`, drawn `patiently`: one that raises would say so in Streamlit's words."""
+    return st.fragment(patiently(draw), run_every=run_every)
 
 
 def service_note() -> None:
@@ -45,7 +52,7 @@ def data_note() -> None:
         st.warning(notice, icon=":material/warning:")
     arriving = dataset.download()
     under_way = found.source == "sample" and arriving and not arriving.over()
-    st.fragment(_data_line, run_every=1.0 if under_way else None)()
+    fragment(_data_line, run_every=1.0 if under_way else None)()
 
 
 def _data_line() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from mnist_core.basis import Job
+from pages._shell import notes
 
 PATIENCE = 0.7  # seconds that a page waits before it shows a bar instead
 
@@ -15,7 +16,7 @@ def ready(job: Job, words: str) -> bool:
     job.over(PATIENCE)
     if job.state == "done":
         return True
-    st.fragment(_bar, run_every=None if job.done() else 0.4)(job, words)
+    notes.fragment(_bar, run_every=None if job.done() else 0.4)(job, words)
     return False
 
 

@@ -1,8 +1,5 @@
 """A Dask cluster of its own: scheduler and workers as processes that somebody else has started."""
 
-import os
-import signal
-import subprocess
 import sys
 import time
 
@@ -14,7 +11,7 @@ from mnist_core.design.spec import Layer, RunSpec
 from mnist_core.jobs import cluster
 from mnist_core.jobs.service import Service
 from mnist_core.runs.records import Runs
-from mnist_core.tools.bench_app import ROOT, free_port
+from mnist_core.tools.bench_machines import Machines
 from mnist_core.training import events
 
 SHORT = RunSpec(layers=(Layer(16),), batch_size=32, epochs=2)
@@ -27,39 +24,6 @@ def wait(condition, seconds=PATIENCE):
     while not condition():
         assert time.monotonic() - began < seconds, "This did not happen in time."
         time.sleep(0.05)
-
-
-class Machines:
-    """What the README's commands start, each in a process group that ends with the test."""
-
-    def __init__(self, folder):
-        self.folder, self.port, self.running = folder, free_port(), []
-        self.address = f"tcp://127.0.0.1:{self.port}"
-
-    def scheduler(self):
-        return self._start("scheduler", "--host", "127.0.0.1", "--port", str(self.port))
-
-    def worker(self, **environment):
-        return self._start("worker", self.address, "--nthreads", "3", "--resources", "train=1",
-                           "--memory-limit", "0", "--host", "127.0.0.1", **environment)
-
-    def _start(self, kind, *arguments, **environment):
-        command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", *arguments,
-                   "--dashboard-address", "127.0.0.1:0", "--no-dashboard"]  # fmt: skip
-        given = os.environ | {"PYTHONPATH": str(ROOT)} | environment
-        with open(self.folder / f"{kind}.log", "ab") as log:
-            self.running.append(subprocess.Popen(command, env=given, cwd=self.folder, stdout=log,
-                                                 stderr=log, start_new_session=True))
-        return self.running[-1]
-
-    def kill(self, process):
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait(timeout=30)
-
-    def close(self):
-        for process in self.running:
-            if process.poll() is None:
-                self.kill(process)
 
 
 @pytest.fixture
