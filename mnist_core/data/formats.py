@@ -32,6 +32,8 @@ NPZ_ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 IDX_FILES = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
 # Counts of each digit in the real training split: Fashion-MNIST has the same shapes, not these.
 MNIST_COUNTS = (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949)
+# The digest of all of it, in any of its files.
+MNIST_DIGEST = "a35d1f084d8ad98f1652318b7de6df52ffcfdbff445a7dfa4a3a8d841e53d799"
 # What decoders raise over bad bytes: zipfile, gzip, struct, and NumPy's reader of arrays.
 UNDECODED = (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError, struct.error,
              EOFError, ValueError, RuntimeError, NotImplementedError)  # fmt: skip

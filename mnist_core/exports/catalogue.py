@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mnist_core.basis import LabError
+from mnist_core.data.formats import MNIST_DIGEST
 from mnist_core.runs import models
 from mnist_core.runs.artifacts import Evaluation
 from mnist_core.runs.records import IMPORTED, Run, Runs
@@ -66,7 +67,9 @@ def notes(taken: Taken) -> list[str]:
     marks = {event.what for event in taken.history if isinstance(event, events.Marked)}
     if IMPORTED in marks:
         found.append("Its first weights came in a file, and were not trained here.")
-    if not run.data.startswith("full MNIST"):
+    # By its name only in records of before the digest was noted.
+    whole = run.digest == MNIST_DIGEST if run.digest else run.data.startswith("full MNIST")
+    if not whole:
         data = " ".join(run.data.split())
         found.append(f"It was trained on other data than the 60,000 images of MNIST ({data}).")
     if "learning rate" in marks:

@@ -117,7 +117,7 @@ class Cluster:
     def call(
         self, name: str, arguments: Mapping[str, Any], ended: Callable[[Future], None]
     ) -> Future:
-        """Have a worker do a small job of `remote_calls.CALLS`; `ended` as for `train`."""
+        """Have a worker do a small job of `errands.CALLS`; `ended` as for `train`."""
         return self._submit(worker.call, (name, dict(arguments)), "call", ended)
 
     def convert(
@@ -229,8 +229,6 @@ def _start_worker(address: str, folder: Path) -> subprocess.Popen:
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "2", "TF_CPP_MIN_LOG_LEVEL": "2",
-        # Dask's profiler looks into every thread a hundred times a second: a seventh of the time.
-        "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
     }  # fmt: skip
     with open(folder / "worker.log", "wb") as log:
         return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL,

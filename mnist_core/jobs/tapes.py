@@ -1,6 +1,6 @@
 """What GradientTape says: of any network's loss, and of a line through points.
 
-What a page shows beside our own arithmetic, in float64, done by a worker as `remote_calls`.
+What a page shows beside our own arithmetic, in float64, done by a worker as `errands.CALLS`.
 """
 
 from __future__ import annotations

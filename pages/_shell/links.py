@@ -101,7 +101,7 @@ def choose(name: str, options: list[str], label: str) -> str:
 def one_of(label: str, options: Sequence[str], default: str, key: str, **how: Any) -> str:
     """One of the options, in a control that the URL is bound to. A link with nothing there is one
     without it: Streamlit would take it for a choice of nothing, required or not."""
-    if st.query_params.get(key) == "" and key not in st.session_state:
+    if st.query_params.get(key) == "" and session.widget(key) is None:
         st.query_params.pop(key)
     chosen = st.segmented_control(label, list(options), default=default, required=True, key=key,
                                   bind="query-params", **how)  # fmt: skip

@@ -10,6 +10,7 @@ import re
 import struct
 import threading
 import zipfile
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -461,11 +462,27 @@ def test_home_defaults_to_the_users_data_folder(monkeypatch):
     assert storage.home().name == "mnist-lab" and storage.home().is_absolute()
 
 
+def test_the_digest_is_of_the_digits_not_of_their_file_or_name(tiny, tmp_path):
+    formats.write(tmp_path / "other.npz", tiny)
+    same = dataset.read(tmp_path / "other.npz")
+    assert same.name != tiny.name and same.digest == tiny.digest
+    assert same.identity.same(tiny.identity)
+    images = tiny.train.images.copy()
+    images[0, 0, 0] += 1
+    other = replace(tiny, train=formats.Split(images, tiny.train.labels))
+    assert (other.name, other.source) == (tiny.name, tiny.source)
+    assert other.digest != tiny.digest and not other.identity.same(tiny.identity)
+    labels = tiny.test.labels.copy()
+    labels[0] = (labels[0] + 1) % 10
+    assert replace(tiny, test=formats.Split(tiny.test.images, labels)).digest != tiny.digest
+
+
 @pytest.mark.skipif(not FULL, reason="MNIST_DATA does not name the full set")
 def test_the_full_set(monkeypatch):
     monkeypatch.setenv("MNIST_DATA", FULL)
     data = load("full")
     assert data.name == "full MNIST: 60,000 training and 10,000 test images"
+    assert data.digest == formats.MNIST_DIGEST == dataset.read(FULL).digest
     assert data.train.images.shape == (60_000, 28, 28)
     counts = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     assert np.bincount(data.test.labels).tolist() == counts
