@@ -61,7 +61,7 @@ class Cluster:
                 )  # fmt: skip
                 self.mend()
             self._client: Client = Client(address or self._scheduler, set_as_default=False)
-            self._client.run_on_scheduler(_as_we_need_it)
+            self._client.run_on_scheduler(_as_we_need_it, SILENCE_SECONDS)
             self._identity = self._client.scheduler_info()["id"]
         except BaseException:
             self.close()
@@ -243,12 +243,12 @@ def _end(process: subprocess.Popen) -> None:
         process.kill()
 
 
-def _as_we_need_it(dask_scheduler: Any) -> None:
+def _as_we_need_it(silence: float, dask_scheduler: Any) -> None:
     """Called in the scheduler, which somebody else may have started: as _CONFIG says, and so that a
     machine that disappears is missed in less than Dask's five minutes."""
     dask_scheduler.allowed_failures = 0
-    dask_scheduler.worker_ttl = SILENCE_SECONDS
+    dask_scheduler.worker_ttl = silence
     looks = dask_scheduler.periodic_callbacks["worker-ttl"]
     looks.stop()
-    looks.callback_time = 1000 * SILENCE_SECONDS / 3
+    looks.callback_time = 1000 * silence / 3
     looks.start()

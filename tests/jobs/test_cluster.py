@@ -1,5 +1,7 @@
 """A Dask cluster of its own: scheduler and workers as processes that somebody else has started."""
 
+import os
+import signal
 import sys
 import time
 
@@ -78,10 +80,12 @@ def test_two_machines_train_two_runs_at_once_on_the_same_data(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["ended", "silent"])
 def test_a_machine_that_disappears_leaves_its_run_to_the_other(
-    machines, service, tiny, monkeypatch
+    machines, service, tiny, monkeypatch, how
 ):
     monkeypatch.setenv("MNIST_DATA", tiny.source)
+    monkeypatch.setattr(cluster, "SILENCE_SECONDS", 6.0)
     machines.scheduler()
     first = machines.worker()
     service.start()
@@ -95,7 +99,7 @@ def test_a_machine_that_disappears_leaves_its_run_to_the_other(
     wait(lambda: len(asked) > 1)
     assert len(set(asked)) == 1  # only the one that trains it is asked
     before = service.runs.checkpoint(run).step
-    machines.kill(first)
+    os.killpg(first.pid, how)
     wait(lambda: any(isinstance(e, events.Started) and e.step >= before
                      for e in service.runs.history(run)))  # fmt: skip
     marks = [e.what for e in service.runs.history(run) if isinstance(e, events.Marked)]
