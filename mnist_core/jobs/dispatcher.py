@@ -1,5 +1,6 @@
-"""The service's own thread: it holds the queue, gives jobs to free workers, and writes down what
-becomes of them. Nothing else talks to the cluster or writes to a run under way.
+"""The service's own thread: it holds the queue, gives jobs to free workers, and looks after the
+cluster and what is kept. What is under way is in `trainings` and `errands`, which it holds. Nothing
+else talks to the cluster or writes to a run under way.
 """
 
 from __future__ import annotations
@@ -15,25 +16,23 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mnist_core import storage
-from mnist_core.basis import LabError, told
+from mnist_core.basis import LabError
 from mnist_core.data import dataset
 from mnist_core.data.formats import Identity
 from mnist_core.runs import expiry
 from mnist_core.runs.database import StoreError
 from mnist_core.runs.patience import Patient
 from mnist_core.runs.records import Run, Runs
-from mnist_core.training import estimate, events, host
-from mnist_core.training.events import ClusterLost, WorkerDied
+from mnist_core.training import estimate, host
+from mnist_core.training.events import ClusterLost
 
-from .errands import CRASHED, Errands
+from .errands import Errands
+from .trainings import Trainings
 
 if TYPE_CHECKING:  # Dask is imported by the service's own thread
-    from distributed import Future
-
     from .cluster import Cluster
-    from .worker import Done, Result
+    from .worker import Done
 
-SMALLER = "If this happens again, the machine may be short of memory: make the design smaller"
 FIRST_PAGE_SECONDS = 1.0  # left to the visitor who starts the server, before anything heavy begins
 TICK_SECONDS = 2.0  # between two looks at the cluster
 SWEEP_SECONDS = 600.0  # between two looks for what has expired, when no job ends meanwhile
@@ -60,14 +59,10 @@ class Dispatcher:
         self.calibration = None if scheduler else estimate.kept(self._figures, host.identity())
         self.closing = threading.Event()
         self.records: Runs = Patient(runs, partial(self.amiss, "records"), self.closing)
-        self.errands = Errands(self)
+        self.errands, self.trainings = Errands(self), Trainings(self)
         self.seen: dict[str, float] = {}  # when each run was last looked at
         self._inbox: queue.Queue[Callable[[], None] | None] = queue.Queue()
         self._cluster: Cluster | None = None
-        self._futures: dict[str, Future] = {}  # trainings under way, by run
-        self._where: dict[str, str] = {}  # the worker that has spoken of each of these
-        self._moved: set[str] = set()  # runs that were taken up on another machine once
-        self._told: dict[str, list[tuple]] = {}  # commands that no worker has heard yet, by run
         self._ticked = self._swept = 0.0
         self._thread = threading.Thread(target=self._work, name="service", daemon=True)
 
@@ -85,7 +80,7 @@ class Dispatcher:
 
     def tell(self, run: str, command: str, value: Any = None) -> None:
         """Pass a command on to whoever trains the run, now or when it begins."""
-        self._inbox.put(lambda: self._tell(run, command, value))
+        self._inbox.put(lambda: self.trainings.tell(run, command, value))
 
     def close(self) -> None:
         """End the thread and all that it started."""
@@ -183,8 +178,7 @@ class Dispatcher:
         if not self.cluster.connected():
             return self.lost()
         self.cluster.mend()
-        for run in list(self._told):
-            self._deliver(run)
+        self.trainings.deliver_all()
         missing = f"The cluster at {self.address} has no worker: start one with --resources train=1"
         self.amiss("workers", "" if self.cluster.slots() else f"{missing}.")
         self.errands.give_up()
@@ -193,23 +187,14 @@ class Dispatcher:
     def lost(self) -> None:
         """The scheduler is gone. What it had is over; what waits here goes to the next one."""
         cluster, self._cluster = self._cluster, None
-        for run in list(self._futures):
-            self.records.end(run, "interrupted", "The connection to the training cluster was "
-                              f"lost; {self.runs.what_is_kept(run)}.")  # fmt: skip
+        self.trainings.lost("The connection to the training cluster was lost")
         self.errands.back()
-        self._futures.clear()
-        self._where.clear()
-        self._told.clear()
         self._be_away()
         if cluster:
             self._guarded(cluster.close)
 
     def _disconnect(self) -> None:
-        for run in self._futures:
-            self._guarded(partial(self.runs.end, run, "interrupted",
-                                  "The server was closed during this run."))  # fmt: skip
-            if where := self._where.get(run):
-                self._guarded(partial(self.cluster.tell, where, run, "stop"))
+        self.trainings.close(self._guarded)
         if self._cluster:
             self._cluster.close()
 
@@ -221,13 +206,13 @@ class Dispatcher:
         if self._cluster is None:
             return
         self.slots = self.cluster.slots()
-        free = self.slots - len(self._futures) - len(self.errands)
+        free = self.slots - len(self.trainings) - len(self.errands)
         if free <= 0:
             return
         free = self.errands.begin(free)
         for run in self._next()[: max(0, free)]:
             if self.records.begin(run.id):
-                self._begin(run)
+                self.trainings.begin(run)
 
     def _next(self) -> list[Run]:
         """The runs that may begin: of each visitor one at a time, however many slots are free; but
@@ -240,22 +225,7 @@ class Dispatcher:
         beside = [run for run in line if run.status == "queued" and run.part_of]
         return turns + [run for run in beside if run not in turns]
 
-    def _begin(self, run: Run) -> None:
-        try:
-            self._train(run)
-        except (OSError, ClusterLost) as error:  # a scheduler just gone, a disk
-            why = f"The training could not begin ({error}): try again."
-            self.records.end(run.id, "interrupted", why)
-        except Exception as error:
-            why = told(error, f"Run {run.id} did not begin.")
-            self.records.end(run.id, "failed", f"The training could not begin. {why}")
-
-    def _train(self, run: Run) -> None:
-        self._futures[run.id] = self.cluster.train(
-            run, self.known(run.identity), self.runs.start(run.id),
-            self._told.pop(run.id, ()),
-            lambda future: self._inbox.put(lambda: self._end(run, future)),
-        )  # fmt: skip
+    # ---- workers, and what they have
 
     def known(self, data: Identity) -> Identity:
         """What a worker is told of these data: also what they are, if their record is of before
@@ -266,8 +236,6 @@ class Dispatcher:
             return replace(data, digest=dataset.load(data.source).digest)
         except dataset.DataError:  # the worker may have it, or will say the same
             return data
-
-    # ---- trainings
 
     def _heard(self, message: dict) -> None:
         """A worker's message, in Dask's thread: hand it over."""
@@ -283,84 +251,7 @@ class Dispatcher:
             self.calibration = estimate.Calibration.from_json(message["calibration"])
             self.calibration.save(self._figures)
             return
-        run = message["run"]
-        if run not in self._futures:  # another app's on the same cluster, or of before
-            return
-        self._where[run] = message["worker"]
-        said = (events.from_wire(values) for values in message["events"])
-        happened = [event for event in said if event]
-        self.records.append(run, happened)
-        self._deliver(run)
-        kept = any(isinstance(event, events.Checkpointed) for event in happened)
-        if kept and (checkpoint := self.cluster.newest_checkpoint(self._where[run], run)):
-            self._save(run, checkpoint)
-
-    def _save(self, run: str, checkpoint: events.Checkpoint) -> None:
-        """Keep a checkpoint on the way. If it cannot be, the run goes on: there may be room by its
-        end. What is said of it goes with the next one that can be kept, or with the run."""
-        try:
-            self.records.save_checkpoint(run, checkpoint)
-            self.amiss("disk")
-        except OSError as error:
-            self.amiss("disk", f"A checkpoint could not be saved ({error.strerror or error}): make "
-                       "room on the server's disk.")  # fmt: skip
-
-    def _tell(self, run: str, command: str, value: Any = None) -> None:
-        self._told.setdefault(run, []).append((command, value))
-        self._deliver(run)
-
-    def _deliver(self, run: str) -> None:
-        """Pass on what a run was told. A worker that has not begun it hears of it later."""
-        if run not in self._futures:
-            record = self.records.get(run)
-            if record is None or not record.active:
-                self._told.pop(run, None)
-            return
-        where = self._where.get(run) or self.cluster.where(self._futures[run])
-        while commands := self._told.get(run):
-            if not where or not self.cluster.tell(where, run, *commands[0]):
-                return
-            commands.pop(0)
-        self._told.pop(run, None)
-
-    def _end(self, run: Run, future: Future) -> None:
-        if self._futures.get(run.id) is not future:
-            return
-        done = None
-        try:
-            done = self.cluster.result(future)
-            if done.result is None:
-                self.ship(done.worker, run.identity)
-                return self._train(run)
-            self._keep(run.id, done.result)
-        except WorkerDied:
-            self.state = "starting"  # until the worker that takes its place has warmed up
-            if not self._taken_up(run.id):
-                kept = self.runs.what_is_kept(run.id)
-                self.records.end(run.id, "interrupted", f"{CRASHED}; {kept}. {SMALLER}.")
-        except ClusterLost:
-            return self.lost()
-        except Exception as error:
-            why = told(error, f"Run {run.id} failed.")
-            # What was trained before stands: the run can be taken up again.
-            status = "interrupted" if self.runs.has_weights(run.id) else "failed"
-            self.records.end(run.id, status, f"The training failed. {why}")
-        del self._futures[run.id]
-        self._where.pop(run.id, None)
-        self.amiss("disk")
-        self._told.pop(run.id, None)
-        self.after(done)
-
-    def _taken_up(self, run: str) -> bool:
-        """Whether a run whose machine is gone waits for another one, to go on there from its last
-        checkpoint: once, as it may be the run that kills them; and only if there is another, as an
-        embedded worker dies of the host's own troubles."""
-        last = self.runs.checkpoint(run) if self.address and run not in self._moved else None
-        if last is None or not self.cluster.slots():
-            return False
-        self._moved.add(run)
-        self.records.append(run, [events.Marked(last.step, "another machine")])
-        return self.records.requeue(run)
+        self.trainings.hear(message)
 
     def ship(self, worker: str, data: Identity) -> None:
         """Send a worker the digits that its machine does not have. Raises LabError if they are not
@@ -378,29 +269,6 @@ class Dispatcher:
             self.state = "starting"
             self._guarded(lambda: self.cluster.replace(done.worker))
         self._dispatch()
-
-    def _keep(self, run: str, result: Result) -> None:
-        """Files first, the status last: what is called finished has its model."""
-        event = result.event
-        if isinstance(event, events.Failed):
-            self.records.append(run, [event])
-            self.records.end(run, "failed", event.message)
-            return
-        try:
-            self.records.save_checkpoint(run, event.last)
-            self.runs.save(run, "model.keras", result.model)
-            if event.snapshots:
-                self.runs.save_snapshots(run, event.snapshots)
-            self.amiss("disk")
-        except OSError as error:
-            self.records.end(run, "interrupted", "The training ended, but its model could not be "
-                              f"saved ({error.strerror or error}): make room on the server's disk; "
-                              f"{self.runs.what_is_kept(run)}.")  # fmt: skip
-            return
-        self.records.append(run, [event])
-        status = "stopped" if isinstance(event, events.Stopped) else "finished"
-        self.records.end(run, status, event.note, test_accuracy=event.test_accuracy,
-                          test_loss=event.test_loss, seconds=event.seconds)
 
     # ---- expiry
 

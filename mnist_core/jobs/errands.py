@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from mnist_core.basis import Job, Jobs, LabError
 from mnist_core.data.formats import Identity
@@ -20,13 +20,11 @@ from mnist_core.runs.artifacts import DEFAULT
 from mnist_core.runs.records import Runs
 from mnist_core.training.events import Checkpoint, ClusterLost, WorkerDied
 
+from .office import CRASHED, Office
+
 if TYPE_CHECKING:  # Dask is imported by the service's own thread
     from distributed import Future
 
-    from .cluster import Cluster
-    from .worker import Done
-
-CRASHED = "The training process ended unexpectedly"
 BUSY = "The worker is busy with a training: ask again when it is done."
 GONE = "This run and its weights are gone: they may have expired."
 PATIENCE_SECONDS = 30.0  # that a call waits: whoever asked will have gone, or asks again
@@ -38,22 +36,6 @@ CALLS: Mapping[str, str] = {
 }  # fmt: skip
 
 Ended = Callable[["Future"], None]
-
-
-class Office(Protocol):
-    """What errands need of the dispatcher."""
-
-    runs: Runs
-    records: Runs  # the same, waited for
-    state: str
-
-    @property
-    def cluster(self) -> Cluster: ...
-    def hand_in(self, job: Callable[[], None]) -> None: ...
-    def known(self, data: Identity) -> Identity: ...
-    def ship(self, worker: str, data: Identity) -> None: ...
-    def after(self, done: Done | None) -> None: ...
-    def lost(self) -> None: ...
 
 
 class Errand(Job):
