@@ -32,15 +32,23 @@ def options(parser: Parser) -> None:
 def run(given: argparse.Namespace) -> None:
     import numpy as np
 
-    images = np.stack([_digit(path) for path in given.images])
-    probabilities = _predictor(given.model)(images)
+    predictor = _predictor(given.model)
+    images, refused = {}, {}
+    for i, path in enumerate(given.images):
+        try:
+            images[i] = _digit(path)
+        except Refused as error:  # the others are still read
+            refused[path] = str(error)
+    read = predictor(np.stack(list(images.values()))).astype(float) if images else ()
     found = []
-    for path, p in zip(given.images, probabilities.astype(float), strict=True):
-        digit = int(p.argmax())
+    for i, p in zip(images, read, strict=True):
+        path, digit = given.images[i], int(p.argmax())
         print(f"{path}: {digit} ({p[digit]:.1%})")
         found.append({"image": path, "digit": digit, "probabilities": p.tolist()})
     if given.json:
-        print(json.dumps({"model": given.model, "predictions": found}))
+        print(json.dumps({"model": given.model, "predictions": found, "refused": refused}))
+    if refused:
+        raise Refused("\n".join(refused.values()))
 
 
 def _digit(path: str) -> np.ndarray:

@@ -13,27 +13,32 @@ def options(parser: Parser) -> None:
     """What may be given."""
     parser.add_argument("--measure", action="store_true",
                         help="train each three times, and plain Keras too; some twenty minutes")
-    parser.add_argument("--only", action="append", metavar="NAME", help="measure this one alone")
+    parser.add_argument("--only", action="append", metavar="NAME",
+                        help="list, or measure, this one alone; can be given again")
 
 
 def run(given: argparse.Namespace) -> None:
     from mnist_core.design import recipe_figures
     from mnist_core.design.recipes import RECIPES, network
 
+    for name in given.only or ():
+        if name not in RECIPES:
+            raise Refused(f"There is no recipe {name!r}; there are {', '.join(RECIPES)}.")
     if given.measure:
         _measure(given.only)
+    shown = {name: RECIPES[name] for name in given.only or RECIPES}
     figures = recipe_figures.known()
     rows: list[tuple[object, ...]] = [
         ("recipe", "network", "optimizer", "batch", "epochs", "published", "ours", "Keras")
     ]
-    for name, (spec, published) in ((n, (r.spec, r.published)) for n, r in RECIPES.items()):
+    for name, (spec, published) in ((n, (r.spec, r.published)) for n, r in shown.items()):
         found = figures.get(name)
         rows.append((name, network(spec), spec.optimizer, spec.batch_size, spec.epochs,
                      f"{100 * published:.2f} %" if published else "–",
                      recipe_figures.percent(found.ours) if found else "–",
                      recipe_figures.percent(found.keras) if found else "–"))  # fmt: skip
     table(rows)
-    for name, recipe in RECIPES.items():
+    for name, recipe in shown.items():
         print(f"\n{name}: {recipe.says}\n  Source: {recipe.source}")
 
 

@@ -198,6 +198,7 @@ BAD = {
     "no epochs": (["train", "--recipe", "quick", "--epochs", "0"], "number of epochs"),
     "a negative seed": (["train", "--recipe", "quick", "--seed", "-1"], "seed"),
     "unknown option": (["recipes", "--fast"], "Unrecognized arguments: --fast"),
+    "no such recipe": (["recipes", "--only", "nope"], "no recipe 'nope'; there are bn-128"),
     "missing data": (["train", "--recipe", "quick", "--data", "{tmp}/no.npz"], "does not exist"),
     "bad data": (["train", "--recipe", "quick", "--data", "{tmp}/text.npz"], "text.npz"),
     "save as what": (["train", "--recipe", "quick", "--save", "{tmp}/m.h5"], ".npz or .keras"),
@@ -237,6 +238,27 @@ def test_bad_input_gets_one_sentence_and_exit_code_2(argv, expected, folder, cap
 
 
 # ---- as a process of its own
+
+
+def test_one_recipe_is_listed_alone(capsys):
+    assert main(["recipes", "--only", "bn-128"]) == 0
+    out = capsys.readouterr().out
+    assert [line.split()[0] for line in out.splitlines()[:2]] == ["recipe", "bn-128"]
+    assert "bn-512-256" not in out
+
+
+def test_one_bad_image_does_not_cost_the_good_ones(tmp_path, tiny, capsys):
+    good, blank = str(tmp_path / "good.png"), str(tmp_path / "blank.png")
+    Image.fromarray(tiny.test.images[0]).save(good)
+    Image.new("L", (40, 40), 255).save(blank)
+    assert main(["predict", "--model", "default", blank, good, good, "--json"]) == 2
+    out, err = capsys.readouterr()
+    *lines, last = out.splitlines()
+    assert [line.split(":")[0] for line in lines] == [good, good]
+    found = json.loads(last)
+    assert [p["image"] for p in found["predictions"]] == [good, good]
+    assert list(found["refused"]) == [blank] and "There is no ink" in found["refused"][blank]
+    assert err.count("blank.png: There is no ink") == 1
 
 
 def test_recipes_come_without_tensorflow():
