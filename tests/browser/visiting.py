@@ -9,8 +9,8 @@ from mnist_core.design.spec import Layer, RunSpec
 from mnist_core.runs import models
 from tests.serving import poll, settle
 
-# Most of a minute at least, whatever the machine: its steps are bound by memory.
-LONG = RunSpec((Layer(1024),) * 4, batch_size=8, epochs=100)
+# A minute or more on any machine, its epochs a second or so: its steps are bound by memory.
+LONG = RunSpec((Layer(1024),) * 4, batch_size=64, epochs=100)
 CANVAS = "[class*=st-key-canvas_] canvas.upper-canvas"
 TILES = ".st-key-grid [role=option]"
 LIVE = ".st-key-live"

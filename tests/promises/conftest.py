@@ -75,7 +75,13 @@ def train(lab, tiny):
         wait(lambda: not lab.runs.known(run).active)
         return run
 
-    yield train
+    return train
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(lab):
+    """What a test leaves training is none of the next one's business."""
+    yield
     for run in lab.runs.active():
         lab.stop(run.id)
     wait(lambda: not lab.runs.active())

@@ -114,8 +114,9 @@ def test_a_stopped_sweep_leaves_nothing_training_and_keeps_what_it_found(lab, ti
 
 
 def test_each_visitor_trains_one_and_has_three_more_waiting(lab, tiny):
-    runs = [lab.submit(LONG, "eve", tiny.identity).id for _ in range(4)]
+    runs = [lab.submit(LONG, "eve", tiny.identity).id]
     wait(lambda: lab.runs.known(runs[0]).status == "running")
+    runs += [lab.submit(LONG, "eve", tiny.identity).id for _ in range(3)]
     with pytest.raises(LabError, match="3 runs waiting"):
         lab.submit(LONG, "eve", tiny.identity)
     other = lab.submit(SPEC, "bob", tiny.identity).id
