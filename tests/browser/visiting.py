@@ -9,8 +9,9 @@ from mnist_core.design.spec import Layer, RunSpec
 from mnist_core.runs import models
 from tests.serving import poll, settle
 
-# A minute or more on any machine, its epochs a second or so: its steps are bound by memory.
-LONG = RunSpec((Layer(1024),) * 4, batch_size=64, epochs=100)
+# Most of a minute on a fast machine, its epochs half a second: many steps, each too small to take
+# both cores from the pages.
+LONG = RunSpec((Layer(128),), batch_size=1, epochs=100)
 CANVAS = "[class*=st-key-canvas_] canvas.upper-canvas"
 TILES = ".st-key-grid [role=option]"
 LIVE = ".st-key-live"
