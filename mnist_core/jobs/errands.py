@@ -12,13 +12,14 @@ from collections.abc import Callable, Hashable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mnist_core.basis import Job, Jobs, LabError
 from mnist_core.data.formats import Identity
 from mnist_core.design.spec import RunSpec
 from mnist_core.runs import models
 from mnist_core.runs.artifacts import DEFAULT
-from mnist_core.runs.records import Runs
-from mnist_core.training.events import Checkpoint, ClusterLost, WorkerDied
+from mnist_core.training.events import ClusterLost, WorkerDied
 
 from .office import CRASHED, Office
 
@@ -56,6 +57,17 @@ class Errand(Job):
         """What becomes of a worker's result; returns this job's. Raises OSError."""
         return result
 
+    def _model(self, office: Office) -> tuple[RunSpec, Mapping[str, np.ndarray]]:
+        """The design of `run` or of DEFAULT, and the weights that answer for it, by
+        "layer/variable"; notes their `step`. Raises LabError if they are gone."""
+        if self.run == DEFAULT:
+            return models.default().spec, models.default().network.weights()
+        record, checkpoint = office.records.get(self.run), office.records.checkpoint(self.run)
+        if record is None or checkpoint is None:
+            raise LabError(GONE)
+        self.step = checkpoint.step
+        return record.spec, checkpoint.answer
+
 
 class Call(Errand):
     """A function of `tapes` by its name in CALLS; its result is what that returns."""
@@ -78,12 +90,9 @@ class Reading(Errand):
         self.run, self.data = run, data
 
     def send(self, office: Office, ended: Ended) -> Future:
-        spec, checkpoint = _model(office.records, self.run)
-        self.step = checkpoint.step
         assert self.data
-        return office.cluster.evaluate(
-            spec, checkpoint.answer, office.known(self.data), checkpoint.step, ended
-        )
+        spec, weights = self._model(office)
+        return office.cluster.evaluate(spec, weights, office.known(self.data), self.step, ended)
 
     def keep(self, office: Office, result: Any) -> None:
         assert self.data
@@ -101,23 +110,11 @@ class Conversion(Errand):
         self.run, self.file = run, file
 
     def send(self, office: Office, ended: Ended) -> Future:
-        spec, checkpoint = _model(office.records, self.run)
-        self.step = checkpoint.step
-        return office.cluster.convert(spec, checkpoint.answer, self.file, ended)
+        spec, weights = self._model(office)
+        return office.cluster.convert(spec, weights, self.file, ended)
 
     def keep(self, office: Office, result: Any) -> None:
         office.runs.save_model_file(self.run, self.file, result, self.step)
-
-
-def _model(runs: Runs, run: str) -> tuple[RunSpec, Checkpoint]:
-    """The design and the weights of a run or of DEFAULT. Raises LabError if they are gone."""
-    if run == DEFAULT:
-        shipped = models.default()
-        return shipped.spec, Checkpoint(0, shipped.network.weights(), {})
-    record, checkpoint = runs.get(run), runs.checkpoint(run)
-    if record is None or checkpoint is None:
-        raise LabError(GONE)
-    return record.spec, checkpoint
 
 
 class Errands:
