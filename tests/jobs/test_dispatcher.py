@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -560,14 +561,21 @@ def test_a_full_disk_at_the_end_of_a_run_leaves_its_last_checkpoint(service, sub
     wait(lambda: status(service, run) == "finished")
 
 
-def test_a_full_disk_during_a_run_is_said_and_the_run_goes_on(service, submit, monkeypatch):
-    run = submit()
-    task, made[-1].checkpoint = job(), finished(4).event.last
+@contextmanager
+def full_disk(service, run, monkeypatch):
+    """A run whose checkpoint finds no room on the way, for as long as this lasts."""
+    made[-1].checkpoint = finished(4).event.last
     with monkeypatch.context() as patch:
         patch.setattr("mnist_core.storage.files.os.replace", no_room)
         hear(run, events.Checkpointed(4))
         wait(lambda: "make room on the server's disk" in service.message)
-    assert status(service, run) == "running" and not service.runs.has_weights(run)
+        yield
+
+
+def test_a_full_disk_during_a_run_is_said_and_the_run_goes_on(service, submit, monkeypatch):
+    run, task = submit(), job()
+    with full_disk(service, run, monkeypatch):
+        assert status(service, run) == "running" and not service.runs.has_weights(run)
     hear(run, events.Checkpointed(4))
     wait(lambda: service.message == "")  # there is room again: nothing is amiss
     assert service.runs.checkpoint(run).step == 4
@@ -576,12 +584,8 @@ def test_a_full_disk_during_a_run_is_said_and_the_run_goes_on(service, submit, m
 
 
 def test_what_was_said_of_a_run_goes_with_it(service, submit, monkeypatch):
-    run = submit()
-    task, made[-1].checkpoint = job(), finished(4).event.last
-    with monkeypatch.context() as patch:
-        patch.setattr("mnist_core.storage.files.os.replace", no_room)
-        hear(run, events.Checkpointed(4))
-        wait(lambda: "make room on the server's disk" in service.message)
+    run, task = submit(), job()
+    with full_disk(service, run, monkeypatch):
         end(task)
         wait(lambda: status(service, run) == "interrupted")
     wait(lambda: service.message == "")
