@@ -59,6 +59,8 @@ class Check:
         }
         if told:
             self._final, self._cases, self._slopes = found, {}, {}
+            self.call = Call("gradients", {})  # one that holds no gradients: they take megabytes
+            self.call.set_result(None)
         return found
 
 
