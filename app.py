@@ -5,4 +5,4 @@ import streamlit as st
 from pages._shell import navigation, notes
 
 st.set_page_config(page_title="MNIST Lab", page_icon=":material/edit:", layout="wide")
-notes.patiently(navigation.route().run)()
+notes.guarded(navigation.route().run)()

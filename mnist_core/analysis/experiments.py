@@ -14,7 +14,7 @@ from dataclasses import asdict
 from typing import Any
 
 from mnist_core.basis import LabError, told
-from mnist_core.data.formats import Identity
+from mnist_core.data.identity import Identity
 from mnist_core.design.spec import RunSpec
 from mnist_core.jobs.service import Service
 from mnist_core.runs.groups import Group

@@ -6,7 +6,8 @@ all visitors share it. It never changes an image's label or knows a design. May 
 """
 
 from .dataset import load
-from .formats import DataError, Identity, Mnist, Split
+from .formats import DataError, Mnist, Split
+from .identity import Identity
 from .uploads import Brought, read_files
 
 __all__ = ["Brought", "DataError", "Identity", "Mnist", "Split", "load", "read_files"]

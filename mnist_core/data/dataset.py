@@ -17,7 +17,8 @@ from mnist_core import storage
 
 from . import formats
 from .download import Source, download, fetch, start_download
-from .formats import DataError, Identity, Mnist, Split, UnreachableError, cache_path, read
+from .formats import DataError, Mnist, Split, UnreachableError, cache_path, read
+from .identity import Identity
 
 __all__ = [
     "DataError", "Identity", "Mnist", "Source", "Split",

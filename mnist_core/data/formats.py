@@ -26,14 +26,14 @@ import numpy as np
 from mnist_core.basis import LabError
 from mnist_core.storage import absolute, archives, home, replacing
 
+from .identity import Identity
+
 SIDE = 28
 LIMIT = 200 * 2**20  # bytes an array may unpack to: four times MNIST's largest
 NPZ_ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 IDX_FILES = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
 # Counts of each digit in the real training split: Fashion-MNIST has the same shapes, not these.
 MNIST_COUNTS = (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949)
-# The digest of all of it, in any of its files.
-MNIST_DIGEST = "a35d1f084d8ad98f1652318b7de6df52ffcfdbff445a7dfa4a3a8d841e53d799"
 # What decoders raise over bad bytes: zipfile, gzip, struct, and NumPy's reader of arrays.
 UNDECODED = (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError, struct.error,
              EOFError, ValueError, RuntimeError, NotImplementedError)  # fmt: skip
@@ -70,23 +70,6 @@ class Split:
         for array in (self.images, self.labels):
             found.update(np.ascontiguousarray(array).data)
         return found.hexdigest()
-
-
-@dataclass(frozen=True)
-class Identity:
-    """Which data something is about: `digest` says what they are, the same for equal arrays in any
-    file and process ("" for records of before it was noted); `name` is what people call them, and
-    `source` where this machine may find them, by `dataset.load`."""
-
-    name: str
-    source: str
-    digest: str = ""
-
-    def same(self, other: Identity) -> bool:
-        """Whether both are the same digits; without a digest, whether they lie in one place."""
-        if self.digest and other.digest:
-            return self.digest == other.digest
-        return self.source == other.source
 
 
 @dataclass(frozen=True, eq=False)

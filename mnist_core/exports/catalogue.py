@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mnist_core.basis import LabError
-from mnist_core.data.formats import MNIST_DIGEST
+from mnist_core.data.identity import MNIST_DIGEST
 from mnist_core.runs import models
 from mnist_core.runs.artifacts import Evaluation
 from mnist_core.runs.records import IMPORTED, Run, Runs

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from mnist_core import storage
 from mnist_core.basis import LabError
 from mnist_core.data import dataset
-from mnist_core.data.formats import Identity
+from mnist_core.data.identity import Identity
 from mnist_core.runs import expiry
 from mnist_core.runs.database import StoreError
 from mnist_core.runs.patience import Patient

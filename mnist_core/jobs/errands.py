@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mnist_core.basis import Job, Jobs, LabError
-from mnist_core.data.formats import Identity
+from mnist_core.data.identity import Identity
 from mnist_core.design.spec import RunSpec
 from mnist_core.runs import models
 from mnist_core.runs.artifacts import DEFAULT
@@ -46,7 +46,7 @@ class Errand(Job):
     run = ""
     data: Identity | None = None
     step = 0
-    seconds = float("inf")  # that it waits for a worker before it is given up
+    patience = float("inf")  # seconds that it waits for a worker before it is given up
 
     def send(self, office: Office, ended: Ended) -> Future:
         """Have a worker begin it; in Dask's thread, `ended` is called. Raises LabError, or whatever
@@ -72,7 +72,7 @@ class Errand(Job):
 class Call(Errand):
     """A function of `tapes` by its name in CALLS; its result is what that returns."""
 
-    seconds = PATIENCE_SECONDS
+    patience = PATIENCE_SECONDS
 
     def __init__(self, name: str, arguments: Mapping[str, Any]) -> None:
         super().__init__("The call")
@@ -184,7 +184,7 @@ class Errands:
         """Fail those that have waited too long for a worker; all of them with a `message`."""
         now = time.monotonic()
         with self._lock:
-            late = [job for job in self._waiting if message or now - job.asked > job.seconds]
+            late = [job for job in self._waiting if message or now - job.asked > job.patience]
             self._waiting = [job for job in self._waiting if job not in late]
         for job in late:
             job.fail(message or BUSY)

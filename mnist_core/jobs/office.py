@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from mnist_core.data.formats import Identity
+from mnist_core.data.identity import Identity
 from mnist_core.runs.records import Runs
 
 if TYPE_CHECKING:  # Dask is imported by the service's own thread

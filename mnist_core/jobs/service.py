@@ -17,7 +17,7 @@ import numpy as np
 
 from mnist_core.basis import Job, LabError
 from mnist_core.data import dataset
-from mnist_core.data.formats import Identity
+from mnist_core.data.identity import Identity
 from mnist_core.design.spec import RunSpec
 from mnist_core.runs import models
 from mnist_core.runs.artifacts import DEFAULT

@@ -19,7 +19,7 @@ from distributed import Worker, WorkerPlugin, get_worker
 from distributed.system import MEMORY_LIMIT
 
 from mnist_core.data import dataset
-from mnist_core.data.formats import Identity
+from mnist_core.data.identity import Identity
 from mnist_core.design.spec import RunSpec
 from mnist_core.network import losses
 from mnist_core.runs.artifacts import Evaluation

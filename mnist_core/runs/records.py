@@ -8,85 +8,23 @@ from __future__ import annotations
 
 import json
 import secrets
-import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
 from mnist_core import storage
-from mnist_core.data.formats import Identity
-from mnist_core.design.spec import FRAMEWORKS, RunSpec, SpecError
+from mnist_core.data.identity import Identity
+from mnist_core.design.spec import RunSpec
 from mnist_core.training import events
 
 from .artifacts import Artifacts
 from .database import ACTIVE, ENDED, IMPORTED, StoreError
 from .groups import Groups
 from .owner_edits import OwnerEdits
-
-
-@dataclass(frozen=True)
-class Run:
-    """One record. Times are seconds since 1970, `seconds` is time spent training, accuracy 0…1, of
-    the weights that the run now has, None if these were not measured; `title` and `note` are the
-    owner's own words, `part_of` the id of its race or sweep."""
-
-    id: str
-    owner: str
-    spec: RunSpec
-    data: str
-    source: str
-    status: str
-    message: str
-    created: float
-    started: float | None
-    ended: float | None
-    test_accuracy: float | None
-    test_loss: float | None
-    seconds: float | None
-    title: str = ""
-    note: str = ""
-    starred: bool = False
-    discarded: float | None = None
-    part_of: str = ""
-    digest: str = ""
-
-    @property
-    def identity(self) -> Identity:
-        """Which data it is about."""
-        return Identity(self.data, self.source, self.digest)
-
-    @property
-    def active(self) -> bool:
-        return self.status in ACTIVE
-
-    @property
-    def name(self) -> str:
-        """What the run is called in lists: as its owner named it, else its layers, optimizer and
-        the time it was made."""
-        if self.title:
-            return self.title
-        made = time.strftime("%H:%M", time.localtime(self.created))
-        framework = self.spec.framework
-        by = "" if framework == "keras" else f" in {FRAMEWORKS[framework].label}"
-        return f"{'-'.join(self.spec.sizes)} · {self.spec.optimizer}{by} · {made}"
-
-
-@dataclass(frozen=True)
-class Kept:
-    """What a run takes: `bytes` on disk since `when`, its end or, while it is active, its making;
-    `discarded` is when its `owner` deleted it (seconds since 1970)."""
-
-    id: str
-    active: bool
-    when: float
-    bytes: int
-    discarded: float | None = None
-    owner: str = ""
-    starred: bool = False
+from .run import Kept, Run, run_of
 
 
 class Runs(Artifacts, OwnerEdits, Groups):
@@ -243,7 +181,7 @@ class Runs(Artifacts, OwnerEdits, Groups):
     def _select(self, query: str, values: tuple) -> list[Run]:
         with self._database() as db:
             rows = db.execute(query, values).fetchall()
-        return [run for row in rows if (run := _record(row))]
+        return [run for row in rows if (run := run_of(row))]
 
     def begin(self, run: str) -> bool:
         """queued -> running; False if it was stopped meanwhile."""
@@ -343,16 +281,3 @@ class Runs(Artifacts, OwnerEdits, Groups):
             rows = db.execute("SELECT body FROM events WHERE run = ? ORDER BY n", (run,)).fetchall()
         found = (events.from_wire(json.loads(row["body"])) for row in rows)
         return [event for event in found if event]
-
-
-def _record(row: sqlite3.Row) -> Run | None:
-    values = dict(row)
-    try:
-        spec = RunSpec.from_query(json.loads(values["spec"]))
-    except (json.JSONDecodeError, SpecError):  # a later version's, or made by hand
-        return None
-    known = {field.name for field in fields(Run)}
-    if values["test_step"] != values["step"]:  # both None in records of before they were noted
-        values |= {"test_accuracy": None, "test_loss": None}
-    values |= {"spec": spec, "starred": bool(values["starred"])}
-    return Run(**{name: value for name, value in values.items() if name in known})

@@ -34,7 +34,7 @@ def panel(run: Run) -> None:
                       on_change="rerun")  # fmt: skip
     if box.open:
         with box:
-            notes.patiently(_panel)(run)
+            notes.guarded(_panel)(run)
 
 
 def _panel(run: Run) -> None:

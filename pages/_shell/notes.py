@@ -8,14 +8,14 @@ from typing import Any
 
 import streamlit as st
 
-from mnist_core.basis import told
+from mnist_core.basis import LabError, told
 from mnist_core.data import dataset, own_data
 from mnist_core.runs import expiry
 from pages._shell import shared
 from pages._shell.state import visit
 
 
-def patiently(draw: Callable[..., None]) -> Callable[..., None]:
+def guarded(draw: Callable[..., None]) -> Callable[..., None]:
     """`draw`, with a sentence in its place if it cannot be: why, or that a fault of ours was
     recorded."""
 
@@ -23,17 +23,20 @@ def patiently(draw: Callable[..., None]) -> Callable[..., None]:
     def drawn(*values: Any) -> None:
         try:
             draw(*values)
+        except LabError as error:
+            st.warning(str(error), icon=":material/hourglass_top:")
         except Exception as error:
-            st.warning(told(error, f"{visit().page}: {draw.__name__}"),
-                       icon=":material/hourglass_top:")  # fmt: skip
-            st.button("Try again", icon=":material/refresh:", key=f"try_again.{draw.__name__}")
+            st.error(told(error, f"{visit().page}: {draw.__name__}"), icon=":material/report:")
+        else:
+            return
+        st.button("Try again", icon=":material/refresh:", key=f"try_again.{draw.__name__}")
 
     return drawn
 
 
 def fragment(draw: Callable[..., None], run_every: float | None = None) -> Callable[..., None]:
-    """`st.fragment`, drawn `patiently`: one that raises would say so in Streamlit's words."""
-    return st.fragment(patiently(draw), run_every=run_every)
+    """`st.fragment`, `guarded`: one that raises would say so in Streamlit's words."""
+    return st.fragment(guarded(draw), run_every=run_every)
 
 
 def service_note() -> None:

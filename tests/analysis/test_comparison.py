@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 import pytest
 
 from mnist_core.analysis import comparison
-from mnist_core.data.formats import Identity
+from mnist_core.data.identity import Identity
 from mnist_core.design.spec import Augment, Conv, Layer, RunSpec
 from mnist_core.exports import report
 from mnist_core.runs.records import Runs

@@ -11,7 +11,7 @@ from mnist_core.analysis import experiments, race
 from mnist_core.analysis.experiments import Sweeps
 from mnist_core.analysis.sweep import Plan
 from mnist_core.basis import LabError
-from mnist_core.data.formats import Identity
+from mnist_core.data.identity import Identity
 from mnist_core.design.spec import Layer, RunSpec
 from mnist_core.runs.records import Runs
 from mnist_core.training import events

@@ -32,6 +32,7 @@ from mnist_core.data.dataset import (
     read,
     start_download,
 )  # fmt: skip
+from mnist_core.data.identity import MNIST_DIGEST
 
 FULL = os.environ.get("MNIST_DATA")  # before the fixture below hides it
 IDX_NAMES = [f"{name}-ubyte" for name in formats.IDX_FILES]
@@ -482,7 +483,7 @@ def test_the_full_set(monkeypatch):
     monkeypatch.setenv("MNIST_DATA", FULL)
     data = load("full")
     assert data.name == "full MNIST: 60,000 training and 10,000 test images"
-    assert data.digest == formats.MNIST_DIGEST == dataset.read(FULL).digest
+    assert data.digest == MNIST_DIGEST == dataset.read(FULL).digest
     assert data.train.images.shape == (60_000, 28, 28)
     counts = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     assert np.bincount(data.test.labels).tolist() == counts

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from mnist_core.data.formats import MNIST_DIGEST
+from mnist_core.data.identity import MNIST_DIGEST
 from mnist_core.design.choices import ACTIVATIONS
 from mnist_core.design.spec import Augment, Conv, Layer, RunSpec
 from mnist_core.exports import catalogue, chart_sheets, keras_script

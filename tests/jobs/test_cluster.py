@@ -8,7 +8,7 @@ import time
 import pytest
 
 from mnist_core.data import dataset, formats
-from mnist_core.data.formats import Identity
+from mnist_core.data.identity import Identity
 from mnist_core.design.spec import Layer, RunSpec
 from mnist_core.jobs import cluster
 from mnist_core.jobs.service import Service

@@ -16,7 +16,7 @@ import pytest
 
 from mnist_core import storage
 from mnist_core.basis.errors import SORRY
-from mnist_core.data.formats import Identity
+from mnist_core.data.identity import Identity
 from mnist_core.design.spec import Layer, RunSpec, SpecError
 from mnist_core.jobs import cluster, dispatcher, worker
 from mnist_core.jobs.service import Service
@@ -737,7 +737,7 @@ def test_a_full_database_waits_for_room_too(service, submit, monkeypatch):
         return real(*values, **named)
 
     with monkeypatch.context() as patch:
-        patch.setattr(records.sqlite3, "connect", connect)
+        patch.setattr(database.sqlite3, "connect", connect)
         end(task)
         wait(lambda: tried.qsize() == 3)
     wait(lambda: status(service, run) == "finished")

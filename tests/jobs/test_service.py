@@ -11,7 +11,7 @@ import numpy as np
 import psutil
 import pytest
 
-from mnist_core.data.formats import Identity
+from mnist_core.data.identity import Identity
 from mnist_core.design.spec import Layer, RunSpec, SpecError
 from mnist_core.jobs import dispatcher
 from mnist_core.jobs.service import Service

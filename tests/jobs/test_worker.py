@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from mnist_core.data import dataset
-from mnist_core.data.formats import Identity
+from mnist_core.data.identity import Identity
 from mnist_core.design.spec import Layer, RunSpec
 from mnist_core.jobs import worker
 from mnist_core.runs import models

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mnist_core.data.formats import Identity
+from mnist_core.data.identity import Identity
 from mnist_core.design.spec import Conv, Layer, RunSpec
 from mnist_core.exports import keras_script
 from mnist_core.network.initial import initial_weights

@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from mnist_core.basis import Job
 from mnist_core.data import dataset
-from mnist_core.data.formats import Identity
+from mnist_core.data.identity import Identity
 from mnist_core.design.spec import OPTIMIZERS, Layer, RunSpec
 from mnist_core.exports import keras_script
 from mnist_core.network.network import Network

@@ -3,7 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mnist_core.data.formats import Identity
+from mnist_core.data.identity import Identity
 from mnist_core.runs.records import StoreError
 from tests.pages.visiting import SMALL, text
 
@@ -40,7 +40,7 @@ def whole_page():
     def locked(*_):
         raise StoreError("The run records are locked.")
 
-    notes.patiently(locked)()
+    notes.guarded(locked)()
 
 
 def test_a_whole_page_that_finds_the_records_locked_is_a_sentence():

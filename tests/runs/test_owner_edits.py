@@ -2,7 +2,7 @@
 
 import pytest
 
-from mnist_core.data.formats import Identity
+from mnist_core.data.identity import Identity
 from mnist_core.design.spec import RunSpec
 from mnist_core.runs.owner_edits import NOTE_MOST, TITLE_MOST
 from mnist_core.runs.records import Runs

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from mnist_core import storage
-from mnist_core.data.formats import Identity
+from mnist_core.data.identity import Identity
 from mnist_core.design.spec import Conv, Layer, RunSpec, SpecError
 from mnist_core.runs.artifacts import DEFAULT, Evaluation
 from mnist_core.runs.records import ENDED, IMPORTED, Runs, StoreError

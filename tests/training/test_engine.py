@@ -8,7 +8,7 @@ import pytest
 
 from mnist_core.analysis import race
 from mnist_core.data.dataset import Mnist, Split
-from mnist_core.data.formats import Identity
+from mnist_core.data.identity import Identity
 from mnist_core.design.spec import (
     ACTIVATIONS,
     INITIALIZERS,

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mnist_core.data.formats import Identity
+from mnist_core.data.identity import Identity
 from mnist_core.design import schedules
 from mnist_core.design.spec import Layer, RunSpec
 from mnist_core.runs.records import Runs
