@@ -80,6 +80,31 @@ def test_two_machines_train_two_runs_at_once_on_the_same_data(
 
 
 @pytest.mark.slow
+def test_a_class_that_presses_train_at_once_is_shared_out_to_both_machines(
+    machines, service, tiny, monkeypatch
+):
+    monkeypatch.setenv("MNIST_DATA", tiny.source)
+    machines.scheduler()
+    machines.worker()
+    machines.worker()
+    service.start()
+    wait(lambda: service._dispatcher._cluster and service._dispatcher._cluster.slots() == 2)
+    where, real = {}, service._dispatcher._cluster.result
+
+    def result(future):
+        where[future.key] = (done := real(future)).worker
+        return done
+
+    monkeypatch.setattr(service._dispatcher._cluster, "result", result)
+    runs = [service.submit(SHORT, f"visitor {i}", tiny.identity).id for i in range(12)]
+    wait(lambda: not service.runs.active())
+    assert {status(service, run) for run in runs} == {"finished"}
+    done_by = [list(where.values()).count(address) for address in set(where.values())]
+    assert len(done_by) == 2 and min(done_by) >= 2 and sum(done_by) == 12
+    assert all(service.runs.model_file(run) for run in runs)  # no disk is shared: all came here
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["ended", "silent"])
 def test_a_machine_that_disappears_leaves_its_run_to_the_other(
     machines, service, tiny, monkeypatch, how

@@ -113,6 +113,38 @@ def test_a_stopped_sweep_leaves_nothing_training_and_keeps_what_it_found(lab, ti
     assert all(run.part_of != group for run in lab.runs.of("ada"))  # its trials are in no list
 
 
+def test_a_sweep_that_was_deleted_can_be_had_back(lab, tiny):
+    sweeps = experiments.Sweeps(lab)
+    plan = Plan(replace(SPEC, epochs=1), {"units": (8, 16)}, seconds=60.0)
+    group = sweeps.start(plan, "sue", tiny.identity).id
+    wait(lambda: lab.runs.group(group).status == "finished")
+    trials = [run.id for run in lab.runs.members(group)]
+    lab.runs.discard(trials, "sue")
+    assert lab.runs.members(group) == [] and lab.runs.groups("sue", "sweep") == []
+    lab.runs.restore(trials, "sue")
+    assert [run.id for run in lab.runs.members(group)] == trials
+    assert [found.id for found in lab.runs.groups("sue", "sweep")] == [group]
+
+
+def test_the_weights_of_the_best_epoch_answer_and_patience_ends_a_run_early(lab, train, tiny):
+    spec = replace(SPEC, epochs=60, keep="val_loss", patience=3, learning_rate=0.05)
+    run = train(spec)
+    found, losses = lab.runs.known(run), [val for *_, val in curve(lab, run)]
+    assert "Ended early" in found.message and len(losses) < 60
+    best = int(np.argmin(losses)) + 1
+    assert f"The weights of epoch {best} are kept." in found.message
+    assert len(losses) == best + 3
+    network = Network.from_weights(spec, lab.runs.checkpoint(run).answer)
+    right = (network.predict(tiny.test.images).argmax(axis=1) == tiny.test.labels).mean()
+    assert found.test_accuracy == pytest.approx(right, abs=0.006)
+
+
+def test_a_keras_file_is_never_imported(lab, train):
+    run = train(SPEC)
+    with pytest.raises(LabError, match="never opened when it comes from elsewhere"):
+        models.read("model.npz", lab.runs.model_file(run).read_bytes())
+
+
 def test_each_visitor_trains_one_and_has_three_more_waiting(lab, tiny):
     runs = [lab.submit(LONG, "eve", tiny.identity).id]
     wait(lambda: lab.runs.known(runs[0]).status == "running")
