@@ -10,7 +10,8 @@ Packages, lowest first; each imports only from those above it in this list.
     data        where digits come from: files, download, uploads, a visitor's own
     statistics  what pixels say: levels, shapes, projections, doubtful labels
     lessons     ideas to touch: the microscope, descent, overfitting, a line
-    training    one run: events, control, loop, the engine (the only TensorFlow), estimates
+    training    one run: events, control, loop, the engine (the only TensorFlow)
+    estimates   what a run will take: this host measured, a design predicted
     runs        what is kept of runs: records, files, models, groups, expiry
     jobs        who trains them: service, dispatcher, cluster, worker, background
     analysis    how good a model is and why it erred; comparison, race, sweep

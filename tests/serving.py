@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from mnist_core.estimates import estimate, host
 from mnist_core.tools import browser
 from mnist_core.tools.bench_app import IDLE, App
-from mnist_core.training import estimate, host
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 WAIT = 30.0  # seconds; what a shared machine may need for what takes one

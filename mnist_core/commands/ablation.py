@@ -18,8 +18,8 @@ def options(parser: Parser) -> None:
 
 def run(given: argparse.Namespace) -> None:
     from mnist_core.data import dataset
+    from mnist_core.estimates import host
     from mnist_core.tools import ablation
-    from mnist_core.training import host
 
     with refusing(dataset.DataError, RuntimeError):
         rows = ablation.run(say)

@@ -52,8 +52,8 @@ def run(given: argparse.Namespace) -> None:
 
 
 def _machines(given: argparse.Namespace) -> None:
+    from mnist_core.estimates import host
     from mnist_core.tools import bench_machines
-    from mnist_core.training import host
 
     found = bench_machines.run(say)
     print(f"{host.identity()}; several machines, played by this one")

@@ -2,7 +2,8 @@
 
 `service` is what a page calls; `dispatcher` is its thread; `cluster` is Dask; `worker` and
 `tapes` are what runs over there. Pages never wait for it and never see a worker. May import
-`basis`, `storage`, `network`, `design`, `data`, `statistics`, `lessons`, `training` and `runs`.
+`basis`, `storage`, `network`, `design`, `data`, `statistics`, `lessons`, `training`, `estimates`
+and `runs`.
 """
 
 from .errands import Call

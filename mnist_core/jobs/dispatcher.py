@@ -19,11 +19,11 @@ from mnist_core import storage
 from mnist_core.basis import LabError
 from mnist_core.data import dataset
 from mnist_core.data.identity import Identity
+from mnist_core.estimates import estimate, host
 from mnist_core.runs import expiry
 from mnist_core.runs.database import StoreError
 from mnist_core.runs.patience import Patient
 from mnist_core.runs.records import Run, Runs
-from mnist_core.training import estimate, host
 from mnist_core.training.events import ClusterLost
 
 from .errands import Errands

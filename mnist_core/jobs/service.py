@@ -19,10 +19,11 @@ from mnist_core.basis import Job, LabError
 from mnist_core.data import dataset
 from mnist_core.data.identity import Identity
 from mnist_core.design.spec import RunSpec
+from mnist_core.estimates import estimate
 from mnist_core.runs import models
 from mnist_core.runs.artifacts import DEFAULT
 from mnist_core.runs.records import IMPORTED, Run, Runs
-from mnist_core.training import control, estimate, events
+from mnist_core.training import control, events
 from mnist_core.training.events import Checkpoint
 
 from .dispatcher import WATCHED_SECONDS, Dispatcher

@@ -21,9 +21,10 @@ from distributed.system import MEMORY_LIMIT
 from mnist_core.data import dataset
 from mnist_core.data.identity import Identity
 from mnist_core.design.spec import RunSpec
+from mnist_core.estimates import host
 from mnist_core.network import losses
 from mnist_core.runs.artifacts import Evaluation
-from mnist_core.training import events, frameworks, host
+from mnist_core.training import events, frameworks
 from mnist_core.training.control import Control
 
 from .errands import CALLS
@@ -222,7 +223,7 @@ def newest_checkpoint(run: str) -> events.Checkpoint | None:
 def calibrate(source: str) -> None:
     """Measure this machine and send the figures to the service: a piece at a time, each of about a
     second, and none while there is a training to do. Dask runs this in a worker thread."""
-    from mnist_core.training import calibrate
+    from mnist_core.estimates import calibrate
 
     measuring = calibrate.measure(dataset.load(source), MEMORY_LIMIT)
     found = None

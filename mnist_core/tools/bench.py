@@ -17,8 +17,8 @@ import numpy as np
 
 from mnist_core.design.recipes import RECIPES
 from mnist_core.design.spec import Conv, Layer, RunSpec
+from mnist_core.estimates.host import cpu
 from mnist_core.training import engine, numpy_engine
-from mnist_core.training.host import cpu
 
 from .bench_fit import CALL, Fit, training_images, warm_up
 

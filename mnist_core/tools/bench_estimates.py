@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from mnist_core.data import dataset
 from mnist_core.data.dataset import Mnist
 from mnist_core.design.spec import Conv, Layer, RunSpec
-from mnist_core.training import calibrate, engine, estimate, host
+from mnist_core.estimates import calibrate, estimate, host
+from mnist_core.training import engine
 from mnist_core.training.loop import Arrays
 
 DESIGNS: dict[str, RunSpec] = {

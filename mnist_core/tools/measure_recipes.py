@@ -16,8 +16,9 @@ from mnist_core.data import Mnist, dataset
 from mnist_core.design.recipe_figures import FILE, MEASURED, Figures
 from mnist_core.design.recipes import RECIPES
 from mnist_core.design.spec import RunSpec
+from mnist_core.estimates import host
 from mnist_core.exports import keras_script
-from mnist_core.training import engine, events, host
+from mnist_core.training import engine, events
 from mnist_core.training.frameworks import train
 
 SEEDS = (0, 1, 2)

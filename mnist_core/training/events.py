@@ -122,7 +122,9 @@ class EpochEnded:
 
 @dataclass(frozen=True)
 class Marked:
-    """Something was done to the run at `step`: paused, resumed, or a new learning rate `value`."""
+    """Something was done to the run at `step`: it was paused, resumed, set into slow motion with
+    `value` seconds between two batches, back to full speed, to a new learning rate `value`, or
+    taken up on another machine."""
 
     step: int
     what: str

@@ -15,7 +15,7 @@ import numpy as np
 from mnist_core.design import schedules
 from mnist_core.design.spec import RunSpec
 
-from . import events, snapshots
+from . import course, events, snapshots
 from .control import Control
 
 CHUNK_SECONDS = 0.08  # so a stop is obeyed within a tenth of a second
@@ -133,7 +133,7 @@ class Run:
         self.rate = spec.learning_rate if given is None else given
         self.best = resume.best if resume else None
         self.sums = resume.sums if resume else events.Sums()
-        self.paused = False
+        self.paused, self.delay = False, 0.0
         self.saved = time.perf_counter()
         total = snapshots.marks(self.total, spec.parameters)
         self.finest = max(FIRST_CHUNK, self.total // POINTS)  # steps of a point, at most
@@ -241,8 +241,12 @@ class Run:
             if control.paused != self.paused:
                 self.paused = control.paused
                 yield events.Marked(self.step, "paused" if self.paused else "resumed")
+            if control.delay != self.delay:
+                self.delay = control.delay
+                what = course.SLOW if self.delay else course.FULL
+                yield events.Marked(self.step, what, self.delay or None)
             if not self.paused:
-                return 1 if control.delay else None
+                return 1 if self.delay else None
             if control.take_step():
                 return 1
             if not control.wait(PAUSE_SECONDS):
@@ -255,7 +259,7 @@ class Run:
         go on with it one day."""
         if (rate := self.control.take_rate()) is not None:
             self.rate = rate
-            yield events.Marked(self.step, "learning rate", rate)
+            yield events.Marked(self.step, course.RATE, rate)
 
     def _chunk(
         self, rows: Any, epoch: int, position: int, steps: int

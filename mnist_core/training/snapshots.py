@@ -39,7 +39,8 @@ def marks(total: int, parameters: int) -> tuple[int, ...]:
 
 def take(step: int, weights: Mapping[str, np.ndarray]) -> Snapshot:
     """A copy of weights that may go on changing."""
-    return Snapshot(step, {name: value.astype(np.float16) for name, value in weights.items()})
+    with np.errstate(over="ignore"):  # a run that diverges is copied too
+        return Snapshot(step, {name: value.astype(np.float16) for name, value in weights.items()})
 
 
 def merged(before: Sequence[Snapshot], after: Sequence[Snapshot]) -> list[Snapshot]:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from mnist_core.design.spec import RunSpec
-from mnist_core.training import estimate, events
+from mnist_core.estimates import estimate
+from mnist_core.training import events
 from pages._shell import notes, shared
 
 LONG_SECONDS = 600.0  # others wait in the queue meanwhile

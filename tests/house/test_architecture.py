@@ -17,7 +17,7 @@ MAP = ROOT / ".github" / "ARCHITECTURE.md"
 # The packages of the core, lowest first: each imports only from those before it.
 LAYERS = (
     "basis", "storage", "imaging", "network", "design", "data", "statistics", "lessons",
-    "training", "runs",
+    "training", "estimates", "runs",
     "jobs", "analysis", "charts", "exports", "tools", "commands",
 )  # fmt: skip
 MOST_FILES = {"mnist_core": 12, "pages": 15}  # of a folder, its __init__ aside
@@ -25,7 +25,7 @@ SHARED = ("_shell", "_components")  # what every page may import; components imp
 TENSORFLOW = {"tensorflow", "keras"}
 # What loads TensorFlow, in a worker or by the command line; pages import none of it.
 WITH_TENSORFLOW = {
-    "mnist_core.training.engine", "mnist_core.training.calibrate", "mnist_core.jobs.tapes",
+    "mnist_core.training.engine", "mnist_core.estimates.calibrate", "mnist_core.jobs.tapes",
     "mnist_core.tools", "mnist_core.commands",
 }  # fmt: skip
 # Packages that run in a notebook alone, and the third parties that they may need for it.

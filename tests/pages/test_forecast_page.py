@@ -3,8 +3,9 @@
 import pytest
 
 from mnist_core.design.spec import RunSpec
-from mnist_core.training import estimate, events
-from mnist_core.training.estimate import Calibration
+from mnist_core.estimates import estimate
+from mnist_core.estimates.estimate import Calibration
+from mnist_core.training import events
 from pages._builder import forecast
 from tests.pages.visiting import text
 

@@ -327,7 +327,9 @@ def test_slow_motion_trains_one_batch_at_a_time_with_a_break_after_each():
     sizes = [p.steps for p in of(events.Progress, happened)]
     assert sizes[:2] == [4, 4] and sizes[2:7] == [1] * 5 and max(sizes[7:]) > 1
     assert visitor.waits == [0.3] * 5  # from the moment it was told, one after each chunk
-    assert sum(sizes) == 4 * PER_EPOCH and not of(events.Marked, happened)
+    assert sum(sizes) == 4 * PER_EPOCH
+    marks = [(e.step, e.what, e.value) for e in of(events.Marked, happened)]
+    assert marks == [(8, "slow motion", 0.3), (13, "full speed", None)]
 
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "warmup", "step"])
@@ -389,7 +391,7 @@ OBEYED = {  # what is seen of a command before, or instead of, the next chunk
     "stop": (("stop",), lambda after: isinstance(after[0], events.Stopped)),
     "pause": (("pause",), lambda after: after[0].what == "paused"),
     "step": (("step",), lambda after: after[0].what == "paused" and after[1].steps == 1),
-    "slow": (("slow", 0.1), lambda after: after[0].steps == 1),
+    "slow": (("slow", 0.1), lambda after: after[0].value == 0.1 and after[1].steps == 1),
     "learning_rate": (("learning_rate", 2.0), lambda after: after[0].value == 2.0),
 }
 

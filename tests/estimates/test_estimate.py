@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from mnist_core.design.spec import AUGMENTATIONS, OPTIMIZERS, Augment, Conv, Layer, RunSpec
-from mnist_core.training import estimate, events
-from mnist_core.training.estimate import Calibration, Sample, Sizes
+from mnist_core.estimates import estimate
+from mnist_core.estimates.estimate import Calibration, Sample, Sizes
+from mnist_core.training import events
 
 SIZES = Sizes(1000, 200, 100)
 COSTS = {"step": 1e-5, "multiply": 1e-10, "value": 1e-8, "parameter": 1e-9,

@@ -15,9 +15,10 @@ import numpy as np
 
 from mnist_core.data.dataset import Mnist
 from mnist_core.design.spec import Conv, Layer, RunSpec
+from mnist_core.training import engine
+from mnist_core.training.loop import Arrays, Program
 
-from . import engine, estimate, host
-from .loop import Arrays, Program
+from . import estimate, host
 
 DEFAULT = RunSpec()  # warm already, so it costs no compilation
 PROBES = (

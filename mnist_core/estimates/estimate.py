@@ -24,8 +24,7 @@ from typing import NamedTuple, TypeVar
 
 from mnist_core import storage
 from mnist_core.design.spec import IMAGE_SHAPE, Block, RunSpec
-
-from . import events
+from mnist_core.training import events
 
 E = TypeVar("E", bound=events.Event)
 

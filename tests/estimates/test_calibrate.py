@@ -4,10 +4,11 @@ import pytest
 
 from mnist_core.data.identity import Identity
 from mnist_core.design.spec import Conv, Layer, RunSpec
+from mnist_core.estimates import calibrate, estimate, host
 from mnist_core.jobs.service import Service
 from mnist_core.runs.records import Runs
 from mnist_core.tools import bench_estimates
-from mnist_core.training import calibrate, engine, estimate, events, host
+from mnist_core.training import engine, events
 
 FIGURES = estimate.Calibration(host.identity(), estimate.REFERENCE, 0.5, 0.25, 800_000_000)
 SMALL = (RunSpec((), "sgd", batch_size=64),

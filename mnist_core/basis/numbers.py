@@ -1,0 +1,70 @@
+"""How a number is written: each quantity with the same digits wherever it is shown.
+
+The space before a unit does not break, minus is a minus sign, thousands have commas, and a value
+that is no number says so.
+"""
+
+from __future__ import annotations
+
+import math
+
+NONE = "–"  # what is not known yet
+MINUS, THIN = "\N{MINUS SIGN}", "\N{NO-BREAK SPACE}"
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_WIDE = 1e5  # from here on a number is written with a power of ten
+
+
+def percent(share: float | None, decimals: int = 2) -> str:
+    """A share of 1: 0.988 is "98.80 %"; a dash for None."""
+    if share is None:
+        return NONE
+    return _odd(share) or f"{_fixed(100 * share, decimals)}{THIN}%"
+
+
+def loss(nats: float | None) -> str:
+    """A loss with four decimals, "0.0353"; a large one as "2.3 × 10⁹", one that is no number as
+    "NaN" or "∞"; a dash for None."""
+    if nats is None:
+        return NONE
+    return _odd(nats) or (_power(nats) if abs(nats) >= _WIDE else _fixed(nats, 4))
+
+
+def seconds(value: float | None) -> str:
+    """A time that was measured: "4.1 s", "12 s", "1,204 s"; a dash for None."""
+    if value is None:
+        return NONE
+    return _odd(value) or f"{_fixed(value, 1 if value < 10 else 0)}{THIN}s"
+
+
+def signed(value: float, decimals: int) -> str:
+    """A difference with its sign: "+0.02", "−0.02", "0.00"."""
+    text = _fixed(value, decimals)
+    return text if text.startswith(MINUS) or not float(text.replace(",", "")) else f"+{text}"
+
+
+def plain(value: float) -> str:
+    """A setting without an exponent and without zeros at its end: "0.000001", "10"."""
+    return f"{value:.8f}".rstrip("0").rstrip(".").replace("-", MINUS)
+
+
+def some(count: int, thing: str) -> str:
+    """So many of a thing: "1 epoch", "10,000 images"."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
+def _odd(value: float) -> str:
+    if math.isnan(value):
+        return "NaN"
+    return "" if math.isfinite(value) else "∞" if value > 0 else f"{MINUS}∞"
+
+
+def _fixed(value: float, decimals: int) -> str:
+    text = f"{value:,.{decimals}f}"
+    if not float(text.replace(",", "")):
+        text = text.removeprefix("-")  # "-0.00" is zero
+    return text.replace("-", MINUS)
+
+
+def _power(value: float) -> str:
+    digits, _, exponent = f"{value:.1e}".partition("e")
+    return f"{digits} × 10{str(int(exponent)).translate(_RAISED)}".replace("-", MINUS)
