@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError
 from pathlib import Path
@@ -53,6 +54,7 @@ class Cluster:
         self._scheduler: LocalCluster | None = None
         self._process: subprocess.Popen | None = None
         self._folder = folder
+        self._given: dict[str, str] = {}  # the worker of each job under way, by its key
         try:
             if address is None:
                 self._scheduler = LocalCluster(
@@ -100,19 +102,20 @@ class Cluster:
 
     def train(
         self, run: Run, data: Identity, resume: events.Checkpoint | None, told: Sequence[tuple],
-        ended: Callable[[Future], None],
+        ended: Callable[[Future], None], at: str = "",
     ) -> Future:  # fmt: skip
-        """Start a run; `ended` is called, in Dask's thread, when there is a `result`."""
+        """Start a run; `ended` is called, in Dask's thread, when there is a `result`. The worker
+        `at` this address is the first choice, such as one that has been sent the data."""
         arguments = run.id, run.spec.to_query(), data, resume, tuple(told)
-        return self._submit(worker.train, arguments, f"train-{run.id}", ended)
+        return self._submit(worker.train, arguments, f"train-{run.id}", ended, at)
 
     def evaluate(
         self, spec: RunSpec, weights: Mapping[str, np.ndarray], data: Identity, step: int,
-        ended: Callable[[Future], None],
+        ended: Callable[[Future], None], at: str = "",
     ) -> Future:  # fmt: skip
-        """Have a model answer the test images; `ended` as for `train`."""
+        """Have a model answer the test images; `ended` and `at` as for `train`."""
         return self._submit(worker.evaluate, (spec.to_query(), weights, data, step),
-                            "evaluate", ended)  # fmt: skip
+                            "evaluate", ended, at)  # fmt: skip
 
     def call(
         self, name: str, arguments: Mapping[str, Any], ended: Callable[[Future], None]
@@ -128,14 +131,33 @@ class Cluster:
         return self._submit(worker.convert, (spec.to_query(), weights, name), "convert", ended)
 
     def _submit(
-        self, function: Callable, arguments: tuple, name: str, ended: Callable[[Future], None]
-    ) -> Future:
+        self, function: Callable, arguments: tuple, name: str, ended: Callable[[Future], None],
+        at: str = "",
+    ) -> Future:  # fmt: skip
+        """Dask looks at what a worker could hold, not at what it holds now: it would give two runs
+        to one worker while another idles. So it is told which is free."""
+        free = self._free()
+        chosen = at if at in free else max(free, key=lambda a: free[a], default="")
         future = self._client.submit(
             function, *arguments, key=f"{name}-{time.time_ns()}",
             resources={"train": 1}, retries=0, pure=False,
+            workers=[chosen] if chosen else None, allow_other_workers=bool(chosen),
         )  # fmt: skip
+        self._given[future.key] = chosen
+        future.add_done_callback(lambda future: self._given.pop(future.key, None))
         future.add_done_callback(ended)
         return future
+
+    def _free(self) -> dict[str, int]:
+        """The workers that could begin a job now, with their free slots."""
+        taken = Counter(list(self._given.values()))
+        free = {a: slots - taken[a] for a, slots in self._slots().items()}
+        return {address: slots for address, slots in free.items() if slots > 0}
+
+    def _slots(self) -> dict[str, int]:
+        """How many jobs each worker takes at once, by its address."""
+        workers = self._client.scheduler_info(n_workers=-1)["workers"]
+        return {a: int(w.get("resources", {}).get("train", 0)) for a, w in workers.items()}
 
     def calibrate(self, source: str) -> None:
         """Have a worker measure its machine, on the data of `source`, when it has nothing to do."""
@@ -202,8 +224,7 @@ class Cluster:
 
     def slots(self) -> int:
         """How many jobs can be worked on at once."""
-        workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
-        found = int(sum(w.get("resources", {}).get("train", 0) for w in workers))
+        found = sum(self._slots().values())
         # An embedded worker that is being restarted still counts: its slot will be back.
         return max(1, found) if self._process else found
 

@@ -46,6 +46,7 @@ class Errand(Job):
     run = ""
     data: Identity | None = None
     step = 0
+    at = ""  # the worker that has been sent the data
     patience = float("inf")  # seconds that it waits for a worker before it is given up
 
     def send(self, office: Office, ended: Ended) -> Future:
@@ -92,7 +93,8 @@ class Reading(Errand):
     def send(self, office: Office, ended: Ended) -> Future:
         assert self.data
         spec, weights = self._model(office)
-        return office.cluster.evaluate(spec, weights, office.known(self.data), self.step, ended)
+        return office.cluster.evaluate(spec, weights, office.known(self.data), self.step, ended,
+                                       self.at)  # fmt: skip
 
     def keep(self, office: Office, result: Any) -> None:
         assert self.data
@@ -215,6 +217,7 @@ class Errands:
             done = self._office.cluster.result(future)
             if done.result is None and job.data:
                 self._office.ship(done.worker, job.data)
+                job.at = done.worker
                 return self._send(job)
             job.set_result(job.keep(self._office, done.result))
         except WorkerDied:

@@ -51,12 +51,12 @@ class Trainings:
             why = told(error, f"Run {run.id} did not begin.")
             records.end(run.id, "failed", f"The training could not begin. {why}")
 
-    def _train(self, run: Run) -> None:
+    def _train(self, run: Run, at: str = "") -> None:
         office = self._office
         self._futures[run.id] = office.cluster.train(
             run, office.known(run.identity), office.runs.start(run.id),
             self._told.pop(run.id, ()),
-            lambda future: office.hand_in(lambda: self._end(run, future)),
+            lambda future: office.hand_in(lambda: self._end(run, future)), at,
         )  # fmt: skip
 
     # ---- while they go on
@@ -138,7 +138,7 @@ class Trainings:
             done = office.cluster.result(future)
             if done.result is None:
                 office.ship(done.worker, run.identity)
-                return self._train(run)
+                return self._train(run, done.worker)
             self._keep(run.id, done.result)
         except WorkerDied:
             office.state = "starting"  # until the worker that takes its place has warmed up

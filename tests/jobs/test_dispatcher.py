@@ -54,10 +54,10 @@ class Cluster:
     def slots(self):
         return self.free
 
-    def train(self, run, data, resume, told, ended):
+    def train(self, run, data, resume, told, ended, at=""):
         return self._job(ended, run=run.id, data=data, resume=resume, told=list(told))
 
-    def evaluate(self, spec, weights, data, step, ended):
+    def evaluate(self, spec, weights, data, step, ended, at=""):
         return self._job(ended, run=None, data=data, step=step, spec=spec)
 
     def convert(self, spec, weights, name, ended):
