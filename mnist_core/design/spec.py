@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from mnist_core.basis import LabError
@@ -197,6 +197,28 @@ class RunSpec:
         spec = cls(**values)
         spec.check()
         return spec
+
+    @classmethod
+    def salvaged(cls, query: Mapping[str, str]) -> tuple[RunSpec, list[str]]:
+        """As much as can be had of a design that a link brings, and a sentence for each part of it
+        that cannot be used. Parts that no design has are not its business: links collect them."""
+        version = query.get("v", VERSION)
+        if version != VERSION:
+            return cls(), [f"This link is of version {version!r}; only {VERSION} is known here."]
+        spec, amiss = cls(), []
+        for key, (name, _, read) in FIELDS.items():
+            if key not in query:
+                continue
+            try:
+                tried = replace(spec, **{name: read(query[key])})
+                tried.check()
+            except SpecError as error:
+                amiss.append(f"The link's {key}={query[key]!r} cannot be used: {error}")
+            except (ValueError, TypeError):
+                amiss.append(f"The link's {key}={query[key]!r} cannot be read.")
+            else:
+                spec = tried
+        return spec, amiss
 
 
 QUERY_KEYS = frozenset({"v", *FIELDS})

@@ -245,13 +245,13 @@ UNWISE = {
     "learning rate small": (RunSpec(learning_rate=1e-5), "100 times smaller than Adam's usual"),
     "linear layers": (RunSpec(layers=(Layer(64, "linear"),) * 2), "a single linear one"),
     "vanishing gradients": (RunSpec(layers=(Layer(64, "sigmoid"),) * 4), "vanishing gradients"),
-    "heavy dropout": (with_layer(dropout=0.7), "drops 70% of its units"),
+    "heavy dropout": (with_layer(dropout=0.7), "drops 70\N{NO-BREAK SPACE}% of the units"),
     "narrow layer": (with_layer(units=8), "through 8 numbers"),
     "validation on test": (RunSpec(validation="test"), "test set"),
     "zeros": (RunSpec(initializer="zeros"), "hardly learn"),
     "far shift": (RunSpec(augment=Augment(shift=5)), "Shift by up to 5 pixels moves strokes out"),
     "far rotation": (RunSpec(augment=Augment(rotation=31)), "31 degrees brings 6 and 9"),
-    "far zoom": (RunSpec(augment=Augment(zoom=0.5)), "50% makes digits larger than the image"),
+    "far zoom": (RunSpec(augment=Augment(zoom=0.5)), "makes digits larger than the image"),
     "far shear": (RunSpec(augment=Augment(shear=45)), "further than a hand does"),
     "far elastic": (RunSpec(augment=Augment(elastic=3)), "folds strokes over each other"),
     "far pen": (RunSpec(augment=Augment(pen=1.0)), "wipes thin strokes out"),
@@ -475,3 +475,36 @@ def test_an_unknown_framework_is_refused():
     with pytest.raises(SpecError, match="no framework 'torch': choose keras, numpy"):
         RunSpec.from_query({"fw": "torch"})
     assert "fw" not in RunSpec().to_query()
+
+
+# ------------------------------------------------------- what a link brings beside a design
+
+
+def test_a_link_collects_parts_that_are_no_design():
+    sent = RunSpec(epochs=3).to_query() | {"utm_source": "mail", "fbclid": "x"}
+    assert RunSpec.salvaged(sent) == (RunSpec(epochs=3), [])
+
+
+@pytest.mark.parametrize(("key", "text", "says"), [
+    ("epochs", "many", "cannot be read"), ("epochs", "1000", "from 1 to 100"),
+    ("opt", "magic", "no optimizer"), ("net", "128-relu~", "cannot be read"),
+])  # fmt: skip
+def test_a_broken_part_is_named_and_the_rest_kept(key, text, says):
+    spec, (sentence,) = RunSpec.salvaged({"v": "1", "seed": "7", "batch": "64", key: text})
+    assert spec == RunSpec(seed=7, batch_size=64)
+    assert f"{key}={text!r}" in sentence and says in sentence
+
+
+def test_a_design_of_a_later_version_is_not_guessed_at():
+    spec, (sentence,) = RunSpec.salvaged({"v": "2", "seed": "7"})
+    assert spec == RunSpec() and "version '2'" in sentence
+
+
+def test_a_sentence_says_which_control_it_is_about():
+    spec = RunSpec((Layer(8), Layer(64), Layer(9, dropout=0.7)), batch_size=4, patience=20)
+    said = {str(p): p.about for p in spec.problems()}
+    assert said["Layers 1 and 3 squeeze every digit through 8 numbers, fewer than the 10 classes: "
+                "expect a lower accuracy."] == "layers"  # fmt: skip
+    assert said["A patience of 20 epochs cannot end a run of 10 epochs early."] == "patience"
+    assert sum("drops" in sentence for sentence in said) == 1
+    assert set(said.values()) <= {f.name for f in dataclasses.fields(RunSpec)}
