@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from pages._shell import navigation, notes
+from pages._shell import navigation, notes, visitors
 
 st.set_page_config(page_title="MNIST Lab", page_icon=":material/edit:", layout="wide")
 notes.guarded(navigation.route().run)()
+visitors.remember_visitor()  # last: before it is there it takes room

@@ -47,9 +47,9 @@ def plain(value: float) -> str:
     return f"{value:.8f}".rstrip("0").rstrip(".").replace("-", MINUS)
 
 
-def some(count: int, thing: str) -> str:
-    """So many of a thing: "1 epoch", "10,000 images"."""
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+def some(count: int, thing: str, things: str = "") -> str:
+    """So many of a thing: "1 epoch", "10,000 images", "2 batches"."""
+    return f"{count:,} {thing if count == 1 else things or f'{thing}s'}"
 
 
 def _odd(value: float) -> str:

@@ -15,9 +15,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from mnist_core.statistics.smoothing import smoothed
 from mnist_core.statistics.tables import csv_of
-from mnist_core.training import events
 
 TRAIN, VALIDATION = "#4666E8", "#CF7442"
 MOST_POINTS = 300
@@ -96,44 +94,6 @@ def thinned(n: int, most: int = MOST_POINTS) -> np.ndarray:
     return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int)) if n else np.arange(0)
 
 
-def live_curve(history: Sequence[events.Event], metric: str, log: bool = False) -> dict[str, Any]:
-    """ECharts options for "loss" or "accuracy" over a run: points of each chunk of steps, their
-    smoothed line, and train and validation per epoch. Draws what is there so far."""
-    started = next((e for e in reversed(history) if isinstance(e, events.Started)), None)
-    per_epoch = started.steps_per_epoch if started else 1
-    chunks = [e for e in history if isinstance(e, events.Progress)]
-    ends = [e for e in history if isinstance(e, events.EpochEnded)]
-    x = np.array([(e.step - e.steps / 2) / per_epoch for e in chunks])
-    y = np.array([getattr(e, metric) for e in chunks])
-    kept, line = thinned(len(x)), smoothed(y, [e.steps for e in chunks])
-    series = [
-        _series("batches", x[kept], y[kept], TRAIN, "scatter", symbolSize=3,
-                itemStyle={"color": TRAIN, "opacity": 0.28}),
-        _series("train", x[kept], line[kept], TRAIN, showSymbol=False,
-                markLine=_marks(history, per_epoch)),
-        _series("epochs", [e.epoch for e in ends], [getattr(e, metric) for e in ends],
-                TRAIN, "scatter", symbol="emptyCircle", symbolSize=7),
-        _series("validation", [e.epoch for e in ends], [getattr(e, f"val_{metric}") for e in ends],
-                VALIDATION, symbolSize=7, symbol="circle"),
-    ]  # fmt: skip
-    return _moving(series, metric, started.epochs if started else 1, log)
-
-
-def _marks(history: Sequence[events.Event], per_epoch: int) -> dict[str, Any]:
-    """Vertical lines where the run was paused, resumed, or given another learning rate."""
-    lines = [
-        {
-            "xAxis": round(e.step / per_epoch, 3),
-            "label": {"formatter": f"{e.value:g}" if e.value is not None else e.what,
-                      "rotate": 90, "position": "insideEndTop"},
-        }
-        for e in history
-        if isinstance(e, events.Marked)
-    ]  # fmt: skip
-    return {"symbol": "none", "silent": True, "data": lines[-20:],
-            "lineStyle": {"color": "#8A877F", "type": "dashed", "width": 1}}  # fmt: skip
-
-
 def _series(name: str, x: Any, y: Any, color: str, kind: str = "line", **more: Any) -> dict:
     points = [[round(float(a), 4), round(float(b), 5)] for a, b in zip(x, y, strict=True)]
     return {"name": name, "type": kind, "data": points, "color": color,
@@ -154,24 +114,4 @@ def label_curve(history: Sequence[float], label: int) -> dict[str, Any]:
                   "nameGap": 24, "min": 0, "max": len(history) - 1, "minInterval": 1},
         "yAxis": {"type": "value", "min": 0, "max": 1},
         "series": [line],
-    }  # fmt: skip
-
-
-def _moving(series: list[dict], metric: str, epochs: int, log: bool) -> dict[str, Any]:
-    unit = {"loss": "loss (nats)", "accuracy": "accuracy"}[metric]
-    vertical = {"type": "log" if log else "value", "scale": metric == "accuracy" or log}
-    if metric == "accuracy":
-        vertical |= {"max": 1}
-    return {
-        "animation": False,
-        "grid": {"left": 8, "right": 16, "top": 48, "bottom": 28, "containLabel": True},
-        "title": {"text": unit[0].upper() + unit[1:], "left": 0, "top": 6,
-                  "textStyle": {"fontSize": 15}},
-        "legend": {"top": 8, "right": 8, "itemWidth": 14, "itemGap": 12, "icon": "roundRect",
-                   "data": ["train", "validation"]},
-        "tooltip": {"trigger": "axis"},
-        "xAxis": {"type": "value", "name": "epoch", "nameLocation": "middle", "nameGap": 24,
-                  "min": 0, "max": epochs},
-        "yAxis": vertical,
-        "series": series,
     }  # fmt: skip

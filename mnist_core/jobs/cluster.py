@@ -136,15 +136,15 @@ class Cluster:
     ) -> Future:  # fmt: skip
         """Dask looks at what a worker could hold, not at what it holds now: it would give two runs
         to one worker while another idles. So it is told which is free."""
-        free = self._free()
+        free, key = self._free(), f"{name}-{time.time_ns()}"
         chosen = at if at in free else max(free, key=lambda a: free[a], default="")
         future = self._client.submit(
-            function, *arguments, key=f"{name}-{time.time_ns()}",
+            function, *arguments, key=key,
             resources={"train": 1}, retries=0, pure=False,
             workers=[chosen] if chosen else None, allow_other_workers=bool(chosen),
         )  # fmt: skip
-        self._given[future.key] = chosen
-        future.add_done_callback(lambda future: self._given.pop(future.key, None))
+        self._given[key] = chosen
+        future.add_done_callback(lambda _: self._given.pop(key, None))
         future.add_done_callback(ended)
         return future
 

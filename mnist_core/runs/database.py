@@ -39,6 +39,7 @@ _ADDED = {  # columns of the runs that a file of an earlier version does not hav
     "discarded": "REAL",
     "part_of": "TEXT NOT NULL DEFAULT ''",
     "digest": "TEXT NOT NULL DEFAULT ''",
+    "guess": "REAL",  # of the owner, before the run, at its test accuracy
     "step": "INTEGER",  # of the newest checkpoint
     "test_step": "INTEGER",  # of the weights that the test figures are of
 }

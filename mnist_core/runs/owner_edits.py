@@ -20,6 +20,16 @@ class OwnerEdits(Database):
         title, note = " ".join(title.split())[:TITLE_MOST], note.strip()[:NOTE_MOST]
         self._change([run], owner, "title = ?, note = ?", title, note)
 
+    def guess(self, run: str, owner: str, accuracy: float) -> None:
+        """Note what test accuracy (0…1) the owner expects of a run that is not over; the first
+        guess stands."""
+        with self._database() as db:
+            db.execute(
+                "UPDATE runs SET guess = ? WHERE id = ? AND owner = ? AND guess IS NULL "
+                "AND status IN (?, ?)",
+                (accuracy, run, owner, *ACTIVE),
+            )
+
     def star(self, runs: Iterable[str], owner: str, starred: bool = True) -> None:
         """Mark runs, or no longer."""
         self._change(runs, owner, "starred = ?", int(starred))

@@ -16,7 +16,8 @@ from .database import ACTIVE
 @dataclass(frozen=True)
 class Run:
     """One record. Times are seconds since 1970, `seconds` is time spent training, accuracy 0…1, of
-    the weights that the run now has, None if these were not measured; `title` and `note` are the
+    the weights that the run now has, None if these were not measured; `guess` is what its owner
+    expected of it before it began; `title` and `note` are the
     owner's own words, `part_of` the id of its race or sweep."""
 
     id: str
@@ -38,6 +39,7 @@ class Run:
     discarded: float | None = None
     part_of: str = ""
     digest: str = ""
+    guess: float | None = None
 
     @property
     def identity(self) -> Identity:

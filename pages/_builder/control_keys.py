@@ -63,11 +63,6 @@ def tidy(number: float) -> float:
     return short if abs(short - number) <= 1e-12 * abs(number) else number
 
 
-def plain(number: float) -> str:
-    """A small number without an exponent."""
-    return f"{number:.8f}".rstrip("0").rstrip(".")
-
-
 def chosen(label: str, name: str, table: dict, value: str) -> str:
     """A choice from one of the design's tables, with what the choice means under it."""
     choice = st.selectbox(label, list(table), format_func=lambda x: table[x].label,

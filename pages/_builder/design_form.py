@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
+from mnist_core.basis import numbers
 from mnist_core.design.spec import (
     FRAMEWORKS,
     INITIALIZERS,
@@ -17,9 +18,10 @@ from mnist_core.design.spec import (
     OPTIMIZERS,
     SCHEDULES,
     VALIDATIONS,
+    Problem,
     RunSpec,
 )
-from pages._builder import blocks, control_keys
+from pages._builder import augmentation_form, blocks, control_keys
 from pages._shell import session
 from pages._shell.state import bench
 
@@ -53,7 +55,7 @@ def optimizer_control(spec: RunSpec) -> dict[str, Any]:
 def rate_control(spec: RunSpec) -> dict[str, Any]:
     rates = control_keys.among(control_keys.RATES, spec.learning_rate)
     start = control_keys.exact(rates, spec.learning_rate)
-    rate = st.select_slider("Learning rate", rates, format_func=control_keys.plain,
+    rate = st.select_slider("Learning rate", rates, format_func=numbers.plain,
                             **control_keys.control("learning_rate", "rate", start))  # fmt: skip
     return {"learning_rate": control_keys.tidy(rate)}
 
@@ -94,7 +96,7 @@ def seed_control(spec: RunSpec) -> dict[str, Any]:
 def l2_control(spec: RunSpec) -> dict[str, Any]:
     penalties = control_keys.among(control_keys.PENALTIES, spec.l2)
     start = control_keys.exact(penalties, spec.l2)
-    l2 = st.select_slider("L2 penalty on the kernels", penalties, format_func=control_keys.plain,
+    l2 = st.select_slider("L2 penalty on the kernels", penalties, format_func=numbers.plain,
                           **control_keys.control("l2", "l2", start))  # fmt: skip
     return {"l2": control_keys.tidy(l2)}
 
@@ -120,6 +122,10 @@ def patience_control(spec: RunSpec) -> dict[str, Any]:
     )}  # fmt: skip
 
 
+def augmentation_control(spec: RunSpec) -> dict[str, Any]:
+    return {"augment": augmentation_form.form(spec.augment)}
+
+
 # field of the RunSpec: what draws its control and returns what it says now
 NETWORK: dict[str, control_keys.Control] = {
     "convolutions": lambda spec: {"convolutions": blocks.convolutions_form(spec)},
@@ -140,19 +146,43 @@ FINER: dict[str, control_keys.Control] = {  # what a first design can leave as i
 }
 
 
-def drawn(spec: RunSpec, controls: Mapping[str, control_keys.Control]) -> RunSpec:
-    """The design with what these controls say; a hidden one leaves it as it is."""
+Places = dict[str, Any]  # where the sentences about a field of the design stand
+
+
+def drawn(
+    spec: RunSpec, controls: Mapping[str, control_keys.Control], places: Places
+) -> RunSpec:  # fmt: skip
+    """The design with what these controls say; a hidden one leaves it as it is. Below each is a
+    place for what there is to say about it, when all of the design is known."""
     for field, draw in controls.items():
         if not control_keys.hidden(field):
             spec = replace(spec, **draw(spec))
+        places[field] = st.container()
     return spec
 
 
+def say(problems: Sequence[Problem], places: Places) -> None:
+    """Each sentence below the control that it is about."""
+    for problem in problems:
+        icon = ":material/block:" if problem.blocking else ":material/lightbulb:"
+        show = st.error if problem.blocking else st.info
+        with places[problem.about]:
+            show(str(problem), icon=icon)
+
+
 def form(spec: RunSpec) -> RunSpec:
-    """All controls, showing `spec` at first, and the design that they say now."""
+    """All controls, showing `spec` at first, with what is impossible or unwise about the design
+    that they say now, which is returned."""
+    places: Places = {}
     st.subheader("Network", anchor=False)
-    spec = drawn(spec, NETWORK)
+    spec = drawn(spec, NETWORK, places)
     st.subheader("Training", anchor=False)
-    spec = drawn(spec, TRAINING)
+    spec = drawn(spec, TRAINING, places)
+    finer = st.container()
     with st.expander("Finer points"):
-        return drawn(spec, FINER)
+        spec = drawn(spec, FINER, places)
+    spec = drawn(spec, {"augment": augmentation_control}, places)
+    with finer:  # outside of what may be closed
+        places |= {field: st.container() for field in FINER}
+    say(spec.problems(), places)
+    return spec

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from mnist_core.basis import numbers
 from mnist_core.design.spec import RunSpec
 from mnist_core.estimates import estimate
+from mnist_core.runs.records import Run
 from mnist_core.training import events
-from pages._shell import notes, shared
+from pages._shell import shared
 
 LONG_SECONDS = 600.0  # others wait in the queue meanwhile
 ABOUT = (
@@ -32,25 +34,14 @@ def told(spec: RunSpec) -> estimate.Estimate | None:
     return estimate.estimate(spec, sizes, calibration)
 
 
-def beforehand(spec: RunSpec) -> None:
-    """One line on time and memory; while the host is still being measured, that."""
-    waiting = shared.service().calibration is None
-    notes.fragment(_beforehand, run_every=1.0 if waiting else None)(spec, waiting)
-
-
-def _beforehand(spec: RunSpec, waited: bool) -> None:
+def line(spec: RunSpec) -> str:
+    """What a run will take, in a sentence; while the host is still being measured, that."""
     expected = told(spec)
-    if waited and (expected or shared.service().state == "failed"):
-        st.rerun()  # the page's own run gives up the ticking
-    calibration = shared.service().calibration
-    if expected is None or calibration is None:
-        st.caption("Time and memory: measuring this machine…", help=ABOUT)
-        return
+    if expected is None:
+        return "Time and memory: measuring this machine…"
     after = f", after {compiling(expected)}," if expected.compile_seconds else ""
-    st.caption(f"Takes **about {duration(expected.seconds)}**{after} and "
-               f"{memory(expected.peak_bytes)} of memory.", help=ABOUT)  # fmt: skip
-    for sentence in warnings(expected, calibration.memory_limit):
-        st.warning(sentence, icon=":material/hourglass_top:")
+    return (f"Takes **about {duration(expected.seconds)}**{after} and "
+            f"{memory(expected.peak_bytes)} of memory.")  # fmt: skip
 
 
 def warnings(expected: estimate.Estimate, memory_limit: int) -> list[str]:
@@ -93,24 +84,22 @@ def memory(count: int) -> str:
     return f"{count / 1e9:.1f} GB"
 
 
-def afterwards(history: Sequence[events.Event]) -> None:
+def afterwards(run: Run, history: Sequence[events.Event]) -> None:
     """What was predicted for a run that has ended, and what it took."""
     found = estimate.outcome(history)
     if found is None:
         return
     reused = " (the network was there already)" if found.compile_seconds < 0.3 else ""
+    validation = found.seconds - (run.seconds or 0.0)
     parts = [
-        f"Training: predicted {taken(found.predicted_seconds)}, took {taken(found.seconds)}.",
+        f"Predicted: {numbers.seconds(found.predicted_seconds)}. It took "
+        f"{numbers.seconds(run.seconds)} of training and {numbers.seconds(max(0.0, validation))} "
+        "of validation."
     ]
     if found.predicted_compile:
-        parts.append(f"Compiling: predicted {taken(found.predicted_compile)}, took "
-                     f"{taken(found.compile_seconds)}{reused}.")  # fmt: skip
+        parts.append(f"Compiling: predicted {numbers.seconds(found.predicted_compile)}, took "
+                     f"{numbers.seconds(found.compile_seconds)}{reused}.")  # fmt: skip
     if found.peak_bytes:
         parts.append(f"Memory: predicted {memory(found.predicted_bytes)}, took "
                      f"{memory(found.peak_bytes)}.")  # fmt: skip
-    st.caption(" ".join(parts), help="Training with its validation, without pauses.")
-
-
-def taken(seconds: float) -> str:
-    """A time that was measured, and the prediction to compare it with."""
-    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:,.0f} s"
+    st.caption(" ".join(parts), help="Without pauses and slow motion.")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from mnist_core.design import lesson_link
 from mnist_core.design.lesson_link import Lesson, LessonError
-from mnist_core.design.spec import QUERY_KEYS, RunSpec, SpecError
+from mnist_core.design.spec import QUERY_KEYS, RunSpec
 from mnist_core.runs.records import Run
 from pages._shell import session, shared
 from pages._shell.state import bench, visit
@@ -17,18 +19,25 @@ from pages._shell.state import bench, visit
 # ------------------------------------------------------------ design in the URL
 
 
+STALE_SECONDS = 1.0  # that a browser may take to hear of a link that was written
+
+
 def design_from_url() -> tuple[RunSpec, str]:
     """The design to show, and a sentence if the link's own could not be used.
 
-    On arrival the URL decides; after that the session does, and `design_to_url` keeps the URL true.
+    On arrival the URL decides, and again when the visitor has walked through the browser's history;
+    otherwise the session does, and `design_to_url` keeps the URL true.
     """
     mine, arriving, sentence = bench(), bench().spec is None, ""
-    given = {k: v for k, v in st.query_params.items() if k not in PAGE_KEYS}
-    if arriving and given:
-        try:
-            mine.spec = RunSpec.from_query(given)
-        except SpecError as error:
-            sentence = f"{error} The design below is the usual one."
+    given = {key: text for key, text in st.query_params.items() if key in QUERY_KEYS}
+    walked = not arriving and _walked()
+    if walked:
+        session.drop_widgets("design.")
+        mine.run = st.query_params.get("run")
+    if walked or (arriving and given):
+        mine.spec, amiss = RunSpec.salvaged(given)
+        if amiss:
+            sentence = " ".join([*amiss, "The rest of the design is as the link says."])
     elif arriving and (shown := shared.runs().get(st.query_params.get("run", ""))):
         mine.spec = shown.spec
     mine.spec = mine.spec or RunSpec()
@@ -40,7 +49,28 @@ def design_from_url() -> tuple[RunSpec, str]:
     return mine.lesson.held(mine.spec), sentence
 
 
-PAGE_KEYS = frozenset({"run", "embed", "embed_options", *lesson_link.KEYS})
+def _walked() -> bool:
+    """Whether the link is another than this page has written: the browser's Back or Forward has
+    brought it. These have the whole page run; a control of the design runs its fragment, and the
+    browser may not have heard by then of what was written for the last one."""
+    mine, context = bench(), get_script_run_ctx()
+    if mine.written is None or (context and context.fragment_ids_this_run):
+        return False
+    here = _address()
+    stale = here == mine.written_before and time.monotonic() - mine.written_at < STALE_SECONDS
+    return here != mine.written and not stale
+
+
+def _address() -> dict[str, str]:
+    names = {*QUERY_KEYS, "run"}
+    return {key: text for key, text in st.query_params.items() if key in names}
+
+
+def _written() -> None:
+    """Remember the link as it is now."""
+    mine, here = bench(), _address()
+    if here != mine.written:
+        mine.written_before, mine.written, mine.written_at = mine.written, here, time.monotonic()
 
 
 def design_to_url(spec: RunSpec) -> None:
@@ -49,11 +79,14 @@ def design_to_url(spec: RunSpec) -> None:
     mine = bench()
     mine.spec = spec
     wanted = spec.to_query() | mine.lesson.to_query()
+    if spec == RunSpec() and not mine.lesson and not _address():
+        wanted = {}  # to write what a bare link says anyway would swallow the browser's Back
     for key in {*QUERY_KEYS, *lesson_link.KEYS} - set(wanted):
         st.query_params.pop(key, None)
     for key, value in wanted.items():
         if st.query_params.get(key) != value:
             st.query_params[key] = value
+    _written()
 
 
 def run_in_url() -> Run | None:
@@ -63,6 +96,7 @@ def run_in_url() -> Run | None:
     found = shared.runs().get(mine.run) if mine.run else None
     if found and st.query_params.get("run") != found.id:
         st.query_params["run"] = found.id
+    _written()
     return found
 
 
@@ -78,6 +112,7 @@ def show_run(run: Run | None) -> None:
         st.query_params["run"] = run.id
     else:
         st.query_params.pop("run", None)
+    _written()
 
 
 # ---------------------------------------------------------- section in the URL

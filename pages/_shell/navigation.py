@@ -9,8 +9,8 @@ from typing import Any
 
 import streamlit as st
 
-from pages._shell import shared, tour, visitors
-from pages._shell.state import visit
+from pages._shell import shared, tour
+from pages._shell.state import bench, visit
 
 # file stem (also the URL path): title, icon. The first is the default page, at "/".
 PAGES = {
@@ -37,15 +37,18 @@ def route() -> Any:
     return chosen
 
 
-def page() -> None:
-    """First line of every page. Streamlit may run a page without `app.py` for the first visitor of
-    a fresh server on a deep link, because a folder named `pages` switches on its old multipage
-    mode; then declare the navigation and start over."""
+def page(with_design: bool = False) -> None:
+    """First line of every page; `with_design` of the one whose link says what is designed.
+
+    Streamlit may run a page without `app.py` for the first visitor of a fresh server on a deep
+    link, because a folder named `pages` switches on its old multipage mode; then declare the
+    navigation and start over."""
     if not visit().routed:
         route()
         st.rerun()
     st.html(_style())
-    visitors.remember_visitor()
+    if not with_design:
+        bench().written = None  # of a link that is no longer there
     shared.service()  # its worker warms up while the visitor looks around
     tour.show(visit().page, lambda stem: PAGES[stem][0], go)
 

@@ -35,6 +35,11 @@ class Workbench:
     lesson: Lesson = field(default_factory=Lesson)
     run: str | None = None
     model: str = "default"
+    # What of the link was written last, what before it, and when, by the monotonic clock.
+    written: dict[str, str] | None = None
+    written_before: dict[str, str] | None = None
+    written_at: float = 0.0
+    link_notice: tuple[str, RunSpec | None] = ("", None)  # what of the link's design was amiss
     asked: str = ""  # the model that the dataset page asks about its digits
     examined: int | None = None  # the test image that is looked at
     basket: list[Place] = field(default_factory=list)

@@ -14,7 +14,7 @@ from mnist_core.runs.artifacts import Evaluation
 from mnist_core.runs.records import IMPORTED
 from mnist_core.training.model_formats import MODEL_FILES
 from pages._builder import export_panel
-from tests.pages.visiting import BEGUN, SMALL, UNDER_WAY, Desk, query, text
+from tests.pages.visiting import BEGUN, SMALL, UNDER_WAY, Desk, line, query, text
 
 
 class Worker(Desk):
@@ -138,10 +138,10 @@ def test_an_imported_model_is_a_run_of_its_visitor(visit, desk, runs, tiny):
     (run,) = runs.of("ada")
     assert (run.status, run.spec, run.test_accuracy) == (IMPORTED, SMALL, None)
     assert query(app)["run"] == run.id and query(app)["epochs"] == str(SMALL.epochs)
-    assert "being measured" in text(app)
+    assert "being measured" in line(app)[1]
     runs.measured(run.id, 0.1234, 2.0, runs.checkpoint(run.id).step)
     app.switch_page("pages/builder.py").run()
-    assert "**12.34%** of the test images" in text(app)
+    assert "12.34 % of the test images" in line(app)[1]
     found = runs.checkpoint(run.id)
     assert found.step == 512 // SMALL.batch_size * SMALL.epochs
     expected = Network.from_weights(SMALL, weights).predict(tiny.test.images)

@@ -2,10 +2,12 @@
 
 import base64
 import io
+import json
 import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from mnist_core.design.spec import OPTIMIZERS, Layer, RunSpec
 from mnist_core.exports import keras_script
 from mnist_core.network.network import Network
 from mnist_core.runs import models
+from mnist_core.training import events
 from pages._shell import navigation
 from tests.pages.visiting import (
     BEGUN,
@@ -29,6 +32,7 @@ from tests.pages.visiting import (
     UNDER_WAY,
     answer,
     draw,
+    line,
     open_page,
     query,
     seen_by_the_model,
@@ -199,14 +203,24 @@ def test_designs_come_back_from_their_urls(visit, random_spec):
 
 @pytest.mark.parametrize("broken", [
     {"net": "128-magic"}, {"net": "~"}, {"lr": "fast"}, {"epochs": "999999"}, {"v": "99"},
-    {"colour": "red"}, {"net": "9999-relu"},
+    {"net": "9999-relu"},
 ])  # fmt: skip
-def test_a_broken_url_gives_a_sentence_and_the_default_design(visit, broken):
-    app = visit("builder", **broken)
+def test_a_broken_part_of_a_url_is_named_and_the_rest_kept(visit, broken):
+    kept = RunSpec() if "v" in broken else RunSpec(seed=7)
+    app = visit("builder", seed="7", **broken)
     (warning,) = app.warning
-    assert warning.value.endswith("The design below is the usual one.")
-    assert app.code[0].value.strip() == keras_script.keras_code(RunSpec()).strip()
-    assert RunSpec.from_query({k: v for k, v in query(app).items() if k != "colour"}) == RunSpec()
+    assert (name := next(iter(broken))) == "v" or f"{name}={broken[name]!r}" in warning.value
+    assert app.code[0].value.strip() == keras_script.keras_code(kept).strip()
+    assert RunSpec.salvaged(query(app)) == (kept, [])
+    app.run()
+    assert app.warning  # it does not vanish with the next click
+    app.slider(key="design.epochs").set_value(4).run()
+    assert not app.warning
+
+
+def test_a_url_collects_what_is_no_design_and_nothing_is_said(visit):
+    app = visit("builder", epochs="4", utm_source="mail", fbclid="x")
+    assert not app.warning and RunSpec.salvaged(query(app))[0] == RunSpec(epochs=4)
 
 
 def test_an_impossible_design_blocks_training(visit):
@@ -256,7 +270,8 @@ def test_a_run_of_somebody_else_is_for_looking(visit, runs):
     run = runs.create(SMALL, "bob", Identity("d", "s"))
     app = visit("builder", run=run.id)
     assert app.button(key="stop").disabled and not app.button(key="train").disabled
-    assert "In the queue" in progress(app)
+    assert "In the queue" in line(app)[1]
+    assert any("Somebody else’s run" in t.value for t in app.text)
 
 
 def test_an_unknown_run_is_said_to_be_unknown(visit):
@@ -268,37 +283,54 @@ def test_an_unknown_run_is_said_to_be_unknown(visit):
 # --------------------------------------------------------- a run in each state
 
 
-def progress(app: AppTest) -> str:
-    """The words on the progress bar."""
-    (found,) = app.get("progress")
-    return found.proto.text
+def curves(app: AppTest) -> dict:
+    """What the curves of the page are drawn of."""
+    (found,) = (c for c in app.get("bidi_component") if c.proto.component_name.endswith("curves"))
+    return json.loads(found.proto.bytes)
 
 
-def charts_on(app: AppTest) -> list[str]:
-    return [chart.key for chart in app.get("echarts_chart")]
+def figures(app: AppTest) -> dict[str, tuple[str, ...]]:
+    """The figures above the curves by what they are of."""
+    (said,) = (h.value for h in app.html if '<dl class="figures">' in h.value)
+    said = said.replace("\N{NO-BREAK SPACE}", " ")
+    found = re.findall(r"<dt>(.*?)</dt><dd>(.*?)(?:<small>(.*?)</small>)?</dd>", said)
+    return {name: tuple(filter(None, values)) for name, *values in found}
 
 
 def test_a_queued_run_shows_its_place(visit, runs):
     first, second = (runs.create(SMALL, "ada", Identity("d", "s")).id for _ in range(2))
-    assert "starting" in progress(visit("builder", run=first))
-    assert "1 run before yours" in progress(visit("builder", run=second))
+    assert "starting" in line(visit("builder", run=first))[1]
+    assert "1 run before yours" in line(visit("builder", run=second))[1]
+
+
+def test_a_queued_run_is_told_how_long_it_waits_and_why_others_go_first(visit, runs, desk):
+    first = runs.create(SMALL, "bob", Identity("d", "s")).id
+    runs.append(first, [events.Predicted(10.0, 1.0, 31.0, 1)])
+    mine = runs.create(SMALL, "ada", Identity("d", "s")).id
+    app = visit("builder", run=mine)
+    assert "1 run before yours, about 31 s" in line(app)[1]
+    runs.begin(first)
+    runs.append(first, [*BEGUN, *UNDER_WAY])  # half of it is done
+    assert "1 run before yours, about 16 s" in line(app.run())[1]
+    desk.ahead = None
 
 
 def test_a_run_before_its_first_point_is_said_to_compile(visit, make, desk):
     run = make(BEGUN)
-    assert "Compiling the network" in progress(visit("builder", run=run))
+    assert "Compiling the network" in line(visit("builder", run=run))[1]
     desk.state = "starting"
-    assert "Starting the training process" in progress(visit("builder", run=run))
+    assert "Starting the training process" in line(visit("builder", run=run))[1]
 
 
 def test_a_running_run_shows_where_it_is(visit, make):
     app = visit("builder", run=make(BEGUN + UNDER_WAY))
-    assert "Epoch 2 of 3" in progress(app) and "512 images/s" in progress(app)
-    assert "2 s left" in progress(app)  # 12 of 24 steps took 1.5 s
-    assert charts_on(app) == ["loss", "accuracy"]
-    shown = {metric.label: metric.value for metric in app.metric}
-    assert shown["Validation accuracy"] == "55.00%" and shown["Validation loss"] == "1.4000"
-    assert shown["Test accuracy"] == "–"
+    kind, said = line(app)
+    assert kind == "moving" and "Epoch 2 of 3" in said and "512 images/s" in said
+    assert "2 s left" in said  # 12 of 24 steps took 1.5 s
+    assert curves(app)["validation"]["loss"] == [1.4]
+    shown = figures(app)
+    assert shown["Validation"] == ("55.00 %", "1.4000") and shown["Test"] == ("–", "–")
+    assert len(shown["Training"]) == 2 and shown["Learning rate"] == ("0.001",)
     assert not app.button(key="stop").disabled and app.button(key="train").disabled
 
 
@@ -331,8 +363,9 @@ def test_a_finished_run_says_how_good_it_is_and_leads_to_drawing(visit, make, ru
     run = make(BEGUN + UNDER_WAY, weights=True)
     runs.end(run, "finished", test_accuracy=0.9123, test_loss=0.3, seconds=2.5)
     app = visit("builder", run=run)
-    assert "91.23%" in app.success[0].value and "2.5 s" in app.success[0].value
-    assert charts_on(app) == ["loss", "accuracy"] and not app.get("progress")
+    kind, said = line(app)
+    assert kind == "good" and "91.23 %" in said and "2.5 s" in said
+    assert figures(app)["Test"] == ("91.23 %", "0.3000")
     assert app.button(key="stop").disabled and not app.button(key="train").disabled
     app.button(key="to_draw").click().run()
     assert app.selectbox[0].value == run
@@ -342,7 +375,8 @@ def test_a_stopped_run_keeps_what_it_has(visit, make, runs):
     run = make(BEGUN + UNDER_WAY, weights=True)
     runs.end(run, "stopped", test_accuracy=0.8, test_loss=0.3, seconds=1.5)
     app = visit("builder", run=run)
-    assert any("Stopped after 1.5 s" in i.value and "80.00%" in i.value for i in app.info)
+    assert line(app) == ("held", "Stopped after 1.5 s of training. 80.00 % of the test images are "
+                                 "read right. ")  # fmt: skip
     assert app.button(key="to_draw")
 
 
@@ -351,8 +385,8 @@ def test_a_run_that_ended_badly_says_why_and_is_no_success(visit, make, runs, st
     run = make(BEGUN + UNDER_WAY)
     runs.end(run, status, "The worker met a sad end.")
     app = visit("builder", run=run)
-    assert [w.value for w in app.warning] == ["The worker met a sad end."] and not app.success
-    assert charts_on(app) == ["loss", "accuracy"]
+    assert line(app) == ("bad", "The worker met a sad end.")
+    assert curves(app)["epochs"]["x"]
     assert app.button(key="stop").disabled and not app.button(key="train").disabled
     assert "to_draw" not in {b.key for b in app.button}
 
@@ -361,7 +395,94 @@ def test_a_run_stopped_in_the_queue_says_so(visit, runs):
     run = runs.create(SMALL, "ada", Identity("d", "s")).id
     runs.cancel(run)
     app = visit("builder", run=run)
-    assert [w.value for w in app.warning] == ["Stopped before it began."] and not charts_on(app)
+    assert line(app) == ("bad", "Stopped before it began.")
+
+
+# ------------------------------------------------------- how it is steered, as it says itself
+
+
+def test_the_buttons_of_a_run_are_as_the_run_says(visit, make, desk):
+    said = [events.Marked(12, "paused"), events.Marked(12, "slow motion", 0.3),
+            events.Marked(12, "learning rate", 0.01)]  # fmt: skip
+    run = make(BEGUN + UNDER_WAY + said)
+    app = visit("builder", run=run)  # a visitor who has pressed nothing
+    assert line(app)[1].startswith("Paused after 12 batches")
+    assert app.button(key="resume") and app.toggle(key="slow").value is True
+    assert app.select_slider(key=f"rate_now.{run}").value == 0.01
+    assert figures(app)["Learning rate"] == ("0.01",)
+
+
+def test_a_run_in_slow_motion_claims_no_speed(visit, make):
+    run = make(BEGUN + UNDER_WAY + [events.Marked(12, "slow motion", 0.3)])
+    said = line(visit("builder", run=run))[1]
+    assert "a batch of 64 every 0.3 s" in said and "images/s" not in said
+
+
+def test_a_word_that_was_said_shows_before_the_run_has_heard_it(visit, make, runs):
+    run = make(BEGUN + UNDER_WAY)
+    app = visit("builder", run=run)
+    app.button(key="pause").click().run()
+    assert app.button(key="resume")
+    runs.append(run, [events.Marked(12, "paused"), events.Marked(12, "resumed")])
+    app = visit("builder", run=run)  # from elsewhere: what the run says counts
+    assert app.button(key="pause")
+
+
+# ----------------------------------------------------------------- what it came to
+
+
+def test_a_verdict_stands_under_an_ended_run_with_its_remedy(visit, make, runs):
+    ends = [events.EpochEnded(i, 8 * i, 0.5 / i, 0.9, v, 0.9, 1.0)
+            for i, v in enumerate((0.3, 0.4, 0.5), 1)]  # fmt: skip
+    run = make([*BEGUN, *ends], weights=True)
+    runs.append(run, [events.Finished(24, 0.5, 0.9, 3.0)])
+    runs.end(run, "finished", test_accuracy=0.9, test_loss=0.5, seconds=3.0)
+    app = visit("builder", run=run)
+    assert "It overfits since epoch 1" in text(app)
+    app.button(key="remedy").click().run()
+    (anew, _) = runs.of("ada")
+    assert anew.spec == replace(SMALL, keep="val_loss") and query(app)["run"] == anew.id
+    assert RunSpec.salvaged(query(app))[0] == anew.spec
+
+
+def test_a_lesson_that_locks_what_a_remedy_would_change_locks_the_remedy(visit, make, runs):
+    ends = [events.EpochEnded(i, 8 * i, 0.5, 0.9, v, 0.9, 1.0)
+            for i, v in enumerate((0.5, 0.4, 0.3), 1)]  # fmt: skip
+    run = make([*BEGUN, *ends], weights=True)
+    runs.append(run, [events.Finished(24, 0.3, 0.9, 3.0)])
+    runs.end(run, "finished", test_accuracy=0.9, test_loss=0.3, seconds=3.0)
+    app = visit("builder", run=run, **SMALL.to_query(), lock="epochs")
+    assert "Still improving" in text(app)
+    assert app.button(key="remedy").disabled and app.button(key="train_more").disabled
+    free = visit("builder", run=run, **SMALL.to_query())
+    assert not free.button(key="remedy").disabled
+    free.button(key="remedy").click().run()
+    assert (runs.get(run).status, runs.get(run).spec.epochs) == ("queued", 6)
+
+
+def test_a_network_that_guesses_gets_no_green_tick(visit, make, runs):
+    run = make(BEGUN + UNDER_WAY, weights=True)
+    runs.append(run, [events.Finished(24, 2.3, 0.1, 3.0)])
+    runs.end(run, "finished", test_accuracy=0.1, test_loss=2.3, seconds=3.0)
+    app = visit("builder", run=run)
+    assert line(app)[0] == "bad" and "no better than guessing" in text(app)
+
+
+def test_a_guess_is_kept_with_the_run_and_stands_beside_what_came(visit, runs):
+    app = visit("builder", **SMALL.to_query())
+    app.slider(key="guess_value").set_value(95.5)
+    app.button(key="keep_guess").click().run()
+    app.button(key="train").click().run()
+    (run,) = runs.of("ada")
+    assert run.guess == pytest.approx(0.955) and "Your guess: 95.5 %." in text(app)
+    runs.begin(run.id)
+    runs.append(run.id, [*BEGUN, *UNDER_WAY])
+    runs.end(run.id, "finished", test_accuracy=0.91, test_loss=0.3, seconds=1.0)
+    said = "You guessed 95.5 %; it came to 91.00 %, −4.50 points."
+    app = visit("builder", run=run.id)
+    assert said in text(app)
+    app.button(key="train").click().run()
+    assert runs.of("ada")[0].guess is None  # a guess is of one run
 
 
 def test_a_link_to_a_run_alone_shows_the_runs_design(visit, runs):

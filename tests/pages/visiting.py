@@ -90,7 +90,16 @@ def text(app: AppTest) -> str:
     """All that is written on the page, as one string."""
     kinds = (app.title, app.header, app.subheader, app.markdown, app.caption, app.info,
              app.warning, app.error, app.success, app.html)  # fmt: skip
-    return "\n".join(str(element.value) for kind in kinds for element in kind)
+    said = "\n".join(str(element.value) for kind in kinds for element in kind)
+    return said.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def line(app: AppTest) -> tuple[str, str]:
+    """The one line of a run on the Build page: its kind, and its words."""
+    (found,) = (re.search(r'class="run-line (\w+)".*?<p>(.*?)</p>', h.value) for h in app.html
+                if 'class="run-line' in h.value)  # fmt: skip
+    assert found
+    return found[1], re.sub("<[^>]+>", "", found[2]).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def remembered(app: AppTest, state: str = "Workbench"):

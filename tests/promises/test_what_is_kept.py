@@ -173,7 +173,7 @@ def test_a_run_is_found_after_a_reload_by_its_owner_and_by_its_link_and_in_no_ot
     lab.runs.entitle(run, "ada", "Mine alone", "")
     assert "Mine alone" in listed(as_visitor("ada", "runs"))
     assert "Mine alone" not in listed(as_visitor("bob", "runs"))
-    assert "of the test images are read correctly" in text(as_visitor("bob", "builder", run=run))
+    assert "of the test images are read right" in text(as_visitor("bob", "builder", run=run))
     lab.runs.star([run], "bob")
     lab.runs.discard([run], "bob")  # and nobody else can change it
     assert lab.runs.get(run) and not lab.runs.get(run).starred
