@@ -14,7 +14,7 @@ from mnist_core.design.spec import RunSpec
 from mnist_core.runs.records import IMPORTED, Run
 from mnist_core.statistics.smoothing import smoothed
 from mnist_core.training import course, events
-from pages._builder import state
+from pages._builder import forecast, state
 from pages._components import curves
 from pages._shell import shared
 
@@ -49,10 +49,10 @@ def line(run: Run | None, history: list[events.Event]) -> Line:
         read = f" <b>{numbers.percent(run.test_accuracy)}</b> of the test images are read right."
     message, took = html.escape(run.message), numbers.seconds(run.seconds)
     if run.status in ("finished", "stopped") and run.seconds is not None:
-        word = "Finished" if run.status == "finished" else "Stopped"
+        word = "Finished in" if run.status == "finished" else "Stopped after"
         kind: Kind = "good" if (run.test_accuracy or 0) > GUESS else "bad"
         return Line(kind if run.status == "finished" else "held",
-                    f"{word} after {took} of training.{read} {message}",
+                    f"{word} {took} of training.{read} {message}",
                     1.0 if run.status == "finished" else _share(history))  # fmt: skip
     if run.status == IMPORTED:
         being = " They are being measured on the test images." if measuring(run) else ""
@@ -75,7 +75,7 @@ def _waiting(run: Run, history: list[events.Event]) -> str:
     text = f"{numbers.some(len(ahead), 'run')} before yours"
     if all(seconds is not None for seconds in told):
         wait = sum(seconds or 0 for seconds in told) / max(1, service.slots)
-        text += f", about {max(1, round(wait))} s"
+        text += f", about {forecast.duration(wait)}"
     moved = state.mine().place
     state.mine().place = (run.id, len(ahead))
     if moved and moved[0] == run.id and len(ahead) > moved[1]:
@@ -115,7 +115,7 @@ def _running(run: Run, history: list[events.Event]) -> Line:
         return Line("moving", f"<b>Epoch {epoch} of {begun.epochs}</b> · {pace}", share)
     seconds = left * last.seconds / last.step
     return Line("moving", f"<b>Epoch {epoch} of {begun.epochs}</b> · {speed(chunks):,.0f} images/s"
-                f" · {seconds:.0f} s left", share)  # fmt: skip
+                f" · {forecast.duration(seconds)} left", share)  # fmt: skip
 
 
 def measuring(run: Run) -> bool:

@@ -12,13 +12,15 @@ from PIL import Image
 from mnist_core.design.spec import Conv, Layer, RunSpec
 from tests.browser.visiting import (
     CANVAS,
-    LIVE,
+    CURVES,
+    LINE,
     LONG,
     TILES,
     Finger,
     answered,
     digit_shown,
     draw,
+    drawn,
     parameters,
     places,
     seen,
@@ -229,12 +231,12 @@ def test_black_on_white_gives_the_same_answer(go, mnist):
 
 
 def progress(page):
-    return page.locator(LIVE).get_by_test_id("stProgress").inner_text()
+    return page.locator(LINE).inner_text()
 
 
 def epoch(page):
     """The epoch that the page says, 0 if it says none."""
-    bar = page.locator(LIVE).get_by_test_id("stProgress")
+    bar = page.locator(LINE)
     found = re.search(r"Epoch (\d+) of", bar.inner_text() if bar.count() else "")
     return int(found[1]) if found else 0
 
@@ -253,8 +255,7 @@ def training(go, server):
     page = go("builder", query=LONG.to_query())
     press(page, "Train")
     try:
-        poll(page, lambda: epoch(page) and page.locator(f"{LIVE} canvas").count() == 2,
-             "a first point", 60)  # fmt: skip
+        poll(page, lambda: epoch(page) and drawn(page), "a first point", 60)
         yield page
     finally:  # also without a first point: what it waited for must not wait for it
         if server.runs.active():
@@ -264,22 +265,24 @@ def training(go, server):
 
 
 def pictures(page):
-    return page.locator(f"{LIVE} canvas").evaluate_all("all => all.map(c => c.toDataURL())")
+    return page.locator(f"{CURVES} path.line.train").evaluate_all(
+        "all => all.map(line => line.getAttribute('d'))"
+    )
 
 
 def test_the_curves_grow_in_place(training):
-    """The canvas of a chart is the same element all the time: a new one would flicker."""
+    """The element of a chart is the same all the time: a new one would flicker."""
     page = training
-    charts = page.locator(f"{LIVE} canvas")
+    charts = page.locator(CURVES)
     charts.evaluate_all("all => all.forEach(c => c.first = true)")
-    ticks, drawn, texts = set(), set(), set()
+    ticks, seen_states, texts = set(), set(), set()
     while len(texts) < 8:
         poll(page, lambda: progress(page) not in texts, "progress")
         texts.add(progress(page))
-        drawn.update(pictures(page))
+        seen_states.update(pictures(page))
         ticks.add(tuple(charts.evaluate_all("all => all.map(c => c.first)")))
     assert ticks == {(True, True)}
-    assert len(drawn) >= 6  # two curves, each in several states
+    assert len(seen_states) >= 6  # two curves, each in several states
 
 
 def test_stop_is_obeyed_and_keeps_what_was_learned(training, go, server, capsys):

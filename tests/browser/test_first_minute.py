@@ -7,12 +7,12 @@ import pytest
 from tests.browser.test_evaluate import CELLS
 from tests.browser.visiting import (
     CANVAS,
-    LIVE,
     LONG,
     TILES,
     answered,
     digit_shown,
     draw,
+    drawn,
     surest,
 )
 from tests.serving import PHONE, poll, settle
@@ -61,7 +61,7 @@ def test_a_live_curve_is_two_clicks_away(newcomer):
     page.get_by_role("button", name="Train", exact=True).wait_for()
     settle(page)
     page.get_by_role("button", name="Train", exact=True).click()
-    poll(page, lambda: page.locator(f"{LIVE} canvas").count() == 2, "the curves", 60)
+    poll(page, lambda: drawn(page), "the curves", 60)
     page.get_by_text("images/s").first.wait_for()
     assert clicks(page) == 2
 
@@ -149,7 +149,7 @@ def test_training_by_keyboard(go):
     page.get_by_role("button", name="Train", exact=True).wait_for()
     tab_to(page, "Train$")
     page.keyboard.press("Enter")
-    poll(page, lambda: page.locator(f"{LIVE} canvas").count() == 2, "the curves", 60)
+    poll(page, lambda: drawn(page), "the curves", 60)
     tab_to(page, "Stop$")
     page.keyboard.press("Enter")
     page.get_by_text("Stopped after").wait_for()

@@ -39,7 +39,10 @@ def jumps(before, after):
 def said(page, words, seconds=60.0):
     """Wait for the run's one line to say so."""
     line = page.locator(".run-line")
-    poll(page, lambda: words in line.inner_text().replace("\xa0", " "), words, seconds)
+    try:
+        poll(page, lambda: words in line.inner_text().replace("\xa0", " "), words, seconds)
+    except AssertionError as error:
+        raise AssertionError(f"{error}, but: {line.inner_text()}") from None
     settle(page)
 
 
@@ -82,7 +85,7 @@ def test_nothing_jumps_when_a_run_starts_or_ends(go, spec, end):
     settle(page)
     before, scrolled = places(page), page.evaluate("document.querySelector('.stMain').scrollTop")
     page.locator(".st-key-train button").click()
-    said(page, "s left" if spec is DEEP else end)
+    said(page, "left" if spec is DEEP else end)
     assert not jumps(before, places(page))
     said(page, end)
     assert not jumps(before, places(page))
@@ -152,7 +155,7 @@ def test_on_a_phone_the_bar_is_at_hand_and_the_curves_one_tap_away(go):
 def test_a_crosshair_outlives_live_updates(go):
     page = go("builder", query=LONG.to_query(), **LAPTOP)
     page.locator(".st-key-train button").click()
-    said(page, "s left")
+    said(page, " left")
     box = page.locator(".st-key-curves").bounding_box()
     page.mouse.move(box["x"] + 180, box["y"] + 120)
     readout = page.locator(".st-key-curves .readout")
@@ -171,7 +174,7 @@ def test_a_crosshair_outlives_live_updates(go):
 def test_buttons_say_how_the_run_is_after_a_reload(go):
     page = go("builder", query=LONG.to_query(), **LAPTOP)
     page.locator(".st-key-train button").click()
-    said(page, "s left")
+    said(page, " left")
     page.locator(".st-key-steer button").first.click()
     page.get_by_text("Slow motion").click()
     said(page, "slow motion")
@@ -183,7 +186,7 @@ def test_buttons_say_how_the_run_is_after_a_reload(go):
     said(page, "Paused")
     assert page.locator(".st-key-resume button").is_enabled()
     page.locator(".st-key-steer button").first.click()
-    assert page.get_by_role("checkbox", name="Slow motion").is_checked()
+    assert page.get_by_role("switch", name="Slow motion").is_checked()
     page.keyboard.press("Escape")
     page.locator(".st-key-stop button").click()
     said(page, "Stopped")

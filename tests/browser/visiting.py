@@ -14,7 +14,14 @@ from tests.serving import poll, settle
 LONG = RunSpec((Layer(128),), batch_size=1, epochs=100)
 CANVAS = "[class*=st-key-canvas_] canvas.upper-canvas"
 TILES = ".st-key-grid [role=option]"
-LIVE = ".st-key-live"
+LINE = ".run-line"  # the one line of a run
+CURVES = ".st-key-curves svg"
+
+
+def drawn(page):
+    """Whether both curves have a line."""
+    lines = page.locator(f"{CURVES} path.line.train")
+    return lines.count() == 2 and all(x.get_attribute("d") for x in lines.all())
 
 
 def heading(page):

@@ -308,10 +308,10 @@ def test_a_queued_run_is_told_how_long_it_waits_and_why_others_go_first(visit, r
     runs.append(first, [events.Predicted(10.0, 1.0, 31.0, 1)])
     mine = runs.create(SMALL, "ada", Identity("d", "s")).id
     app = visit("builder", run=mine)
-    assert "1 run before yours, about 31 s" in line(app)[1]
+    assert "1 run before yours, about 30 s" in line(app)[1]
     runs.begin(first)
     runs.append(first, [*BEGUN, *UNDER_WAY])  # half of it is done
-    assert "1 run before yours, about 16 s" in line(app.run())[1]
+    assert "1 run before yours, about 15 s" in line(app.run())[1]
     desk.ahead = None
 
 
