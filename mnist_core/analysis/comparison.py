@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mnist_core.basis import numbers
 from mnist_core.design import recipes
 from mnist_core.design.choices import (
     ACTIVATIONS,
@@ -22,7 +23,8 @@ from mnist_core.design.spec import RunSpec
 from mnist_core.design.variations import plain
 from mnist_core.runs.records import Run
 from mnist_core.statistics.smoothing import smoothed
-from mnist_core.training.events import EpochEnded, Event, Progress, Started, timeline
+from mnist_core.training import course
+from mnist_core.training.events import EpochEnded, Event, Marked, Progress, Started, timeline
 
 AXES: dict[str, str] = {  # what a curve may run along -> the axis's words
     "epochs": "epochs",
@@ -70,14 +72,30 @@ def described(spec: RunSpec) -> dict[str, str]:
     }
 
 
-def differences(specs: Sequence[RunSpec]) -> dict[str, list[str]]:
-    """The settings in which designs differ, each with the designs' values in order."""
+HAND = "Changed by hand"
+
+
+def by_hand(history: Sequence[Event]) -> str:
+    """What was changed of a run's settings while it trained, in words: its learning rate."""
+    marks = [e for e in course.of(Marked, timeline(history)) if e.what == course.RATE]
+    said = (f"learning rate {numbers.plain(mark.value or 0)} after "
+            f"{numbers.some(mark.step, 'batch', 'batches')}" for mark in marks)  # fmt: skip
+    return ", ".join(said) or "nothing"
+
+
+def differences(
+    specs: Sequence[RunSpec], histories: Sequence[Sequence[Event]] = ()
+) -> dict[str, list[str]]:  # fmt: skip
+    """The settings in which designs differ, each with the designs' values in order; with the runs'
+    histories also what was changed while they trained."""
     words = [described(spec) for spec in specs]
+    for settings, history in zip(words, histories, strict=False):
+        settings[HAND] = by_hand(history)
     columns = {label: [w[label] for w in words] for label in (words[0] if words else ())}
     return {label: values for label, values in columns.items() if len(set(values)) > 1}
 
 
-SETTING_LABELS = frozenset(described(RunSpec()))
+SETTING_LABELS = frozenset({*described(RunSpec()), HAND})
 
 
 # ------------------------------------------------------------------- how they ended
@@ -95,11 +113,9 @@ class Figure:
     percent: bool = False
 
     def write(self, value: float | None) -> str:
-        if value is None:
-            return "–"
         if self.percent:
-            return f"{100 * value:.{self.digits}f} %"
-        return f"{value:,.{self.digits}f}"
+            return numbers.percent(value, self.digits)
+        return numbers.NONE if value is None else numbers.fixed(value, self.digits)
 
     def winners(self) -> set[int]:
         """The places of the best value; none if all are equal."""
@@ -136,10 +152,12 @@ def figures(runs: Sequence[Run], histories: Sequence[Sequence[Event]]) -> list[F
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """A metric along an axis: `x` and `y` float (n,) of one length, which may be 0."""
+    """A metric along an axis: `x` and `y` float (n,) of one length, which may be 0. `end` is what
+    it came to, of the whole last epoch, as `figures` has it; None before one has ended."""
 
     x: np.ndarray
     y: np.ndarray
+    end: float | None = None
 
 
 def curve(history: Sequence[Event], batch_size: int, metric: str, axis: str) -> Curve:
@@ -147,14 +165,16 @@ def curve(history: Sequence[Event], batch_size: int, metric: str, axis: str) -> 
     that of the validation has a point an epoch. Accuracy is 0…1, loss in nats."""
     history = timeline(history)
     chunks = [e for e in history if isinstance(e, Progress)]
+    ends = [e for e in history if isinstance(e, EpochEnded)]
+    end = float(getattr(ends[-1], metric)) if ends else None
     if metric.startswith("val_"):
-        ends = [e for e in history if isinstance(e, EpochEnded)]
         steps = np.array([e.step for e in ends], float)
         values = np.array([getattr(e, metric) for e in ends], float)
     else:
         steps = np.array([e.step - e.steps / 2 for e in chunks], float)
         values = smoothed([getattr(e, metric) for e in chunks], [e.steps for e in chunks])
-    return Curve(_along(axis, steps, history, chunks, batch_size), np.asarray(values, float))
+    x = _along(axis, steps, history, chunks, batch_size)
+    return Curve(x, np.asarray(values, float), end)
 
 
 def _along(

@@ -18,7 +18,7 @@ from mnist_core.design.spec import LIMITS, OPTIMIZERS, RunSpec
 from mnist_core.training import course, events
 from mnist_core.training.inside import Inside
 
-GUESSING = 0.135  # the accuracy below which nothing was learned: the most frequent digit has 11 %
+MOST_FREQUENT = 0.1135  # the share of MNIST's most frequent digit: who says always 1 reads so much
 RISE = 1.05  # times its lowest value, from which on the validation loss counts as risen
 STILL = 0.03  # relative fall of the validation loss over the last third that is worth going on for
 DEAD, VANISHED = 0.9, 300.0  # share of dead units, ratio of gradients: enough to stop all learning
@@ -96,17 +96,24 @@ def diverged(run: Course) -> Verdict | None:
 
 
 def guessing(run: Course) -> Verdict | None:
-    """Its accuracy, on the test images or else on the last epoch's validation, is below GUESSING.
-    Why, by the first that holds: most units of a layer are dead (DEAD); the first layer's gradient
-    is VANISHED times smaller than the last one's; the rate is a thirtieth of the optimizer's usual
-    one or less; it is ten times that or more."""
+    """Its accuracy, on the test images or else on the last epoch's validation, is not more than
+    three standard errors above MOST_FREQUENT. Why, by the first that holds: most units of a layer
+    are dead (DEAD); the first layer's gradient is VANISHED times smaller than the last one's; the
+    rate is a thirtieth of the optimizer's usual one or less; it is ten times that or more."""
     done, ends = course.of(events.Finished, run.history), run.ends
     accuracy = done[-1].test_accuracy if done else ends[-1].val_accuracy if ends else None
-    if accuracy is None or accuracy >= GUESSING:
+    if accuracy is None or accuracy >= guess(run.history):
         return None
     why, remedy = _why_guessing(run)
     said = f"It reads {numbers.percent(accuracy)}, no better than guessing"
     return Verdict("guessing", f"{said}: {why}." if why else f"{said}.", remedy)
+
+
+def guess(history: Sequence[events.Event]) -> float:
+    """The accuracy up to which a run may as well have guessed, by its number of images."""
+    started = course.of(events.Started, history)
+    n = max(1, started[-1].validation_images if started else 1)
+    return MOST_FREQUENT + 3 * math.sqrt(MOST_FREQUENT * (1 - MOST_FREQUENT) / n)
 
 
 def _why_guessing(run: Course) -> tuple[str, Remedy | None]:

@@ -7,6 +7,7 @@ that is no number says so.
 from __future__ import annotations
 
 import math
+from typing import SupportsFloat
 
 NONE = "–"  # what is not known yet
 MINUS, THIN = "\N{MINUS SIGN}", "\N{NO-BREAK SPACE}"
@@ -14,11 +15,12 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _WIDE = 1e5  # from here on a number is written with a power of ten
 
 
-def percent(share: float | None, decimals: int = 2) -> str:
+def percent(share: SupportsFloat | None, decimals: int = 2) -> str:
     """A share of 1: 0.988 is "98.80 %"; a dash for None."""
     if share is None:
         return NONE
-    return _odd(share) or f"{_fixed(100 * share, decimals)}{THIN}%"
+    value = float(share)
+    return _odd(value) or f"{_fixed(100 * value, decimals)}{THIN}%"
 
 
 def loss(nats: float | None) -> str:
@@ -30,10 +32,15 @@ def loss(nats: float | None) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """A time that was measured: "4.1 s", "12 s", "1,204 s"; a dash for None."""
+    """A time that was measured: "4.1 s", "1,204.0 s"; a dash for None."""
     if value is None:
         return NONE
-    return _odd(value) or f"{_fixed(value, 1 if value < 10 else 0)}{THIN}s"
+    return _odd(value) or f"{_fixed(value, 1)}{THIN}s"
+
+
+def fixed(value: float, decimals: int) -> str:
+    """A number with so many decimals: "1,234.50", "−0.5"."""
+    return _odd(value) or _fixed(value, decimals)
 
 
 def signed(value: float, decimals: int) -> str:

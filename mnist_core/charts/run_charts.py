@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from mnist_core.analysis import sweep
 from mnist_core.analysis.comparison import AXES, METRICS, Curve
 from mnist_core.analysis.race import Pair
 from mnist_core.analysis.sweep import Plan, Trial
+from mnist_core.basis import numbers
 from mnist_core.design.variations import SETTINGS, Setting
 
 from .plotting import TRAIN, VALIDATION, Chart, plot, thinned
@@ -36,10 +38,11 @@ def overlay(curves: Mapping[str, Curve], metric: str, axis: str) -> Chart:
         kept = thinned(len(curve.x))
         x, y = curve.x[kept], curve.y[kept]
         color, dash = style(i)
+        name_of = html.escape(run)  # Plotly takes a name for HTML
         traces.append(go.Scatter(
-            x=x, y=factor * y, name=run, line={"color": color, "dash": dash, "width": 2},
+            x=x, y=factor * y, name=name_of, line={"color": color, "dash": dash, "width": 2},
             mode="lines+markers" if metric.startswith("val_") else "lines",
-            hovertemplate=f"%{{x:,.4g}} {AXES[axis]}: %{{y:.4g}} {unit}<extra>{run}</extra>",
+            hovertemplate=f"%{{x:,.4g}} {AXES[axis]}: %{{y:.4g}} {unit}<extra>{name_of}</extra>",
         ))  # fmt: skip
         columns["run"] += [run] * len(x)
         columns[axis] += x.tolist()
@@ -51,15 +54,16 @@ def overlay(curves: Mapping[str, Curve], metric: str, axis: str) -> Chart:
 
 
 def _ends(curves: Mapping[str, Curve], metric: str) -> list[tuple[float, str]]:
-    """Where the curves end, the best first."""
-    ends = [(float(c.y[-1]), run) for run, c in curves.items() if len(c.y)]
+    """What the runs came to, the best first: of their whole last epoch, or where they are now."""
+    ends = [(float(c.y[-1]) if c.end is None else c.end, run)
+            for run, c in curves.items() if len(c.y)]  # fmt: skip
     return sorted(ends, reverse=metric.endswith("accuracy"))
 
 
 def _overlay_title(curves: Mapping[str, Curve], metric: str) -> str:
     name = METRICS[metric][0]
     ends = _ends(curves, metric)
-    return f"{name}: {ends[0][1]} ends best" if len(ends) > 1 else name
+    return f"{name}: {html.escape(ends[0][1])} ends best" if len(ends) > 1 else name
 
 
 def _overlay_reading(curves: Mapping[str, Curve], metric: str, axis: str) -> str:
@@ -67,11 +71,11 @@ def _overlay_reading(curves: Mapping[str, Curve], metric: str, axis: str) -> str
     if not ends:
         return "There are no points yet: the runs have hardly begun."
     name, unit = METRICS[metric]
-    words = [f"{100 * y:.2f} %" if unit == "%" else f"{y:.4f}" for y, _ in ends]
+    words = [numbers.percent(y) if unit == "%" else numbers.loss(y) for y, _ in ends]
     if len(ends) == 1:
-        return f"{name} along {AXES[axis]}: it ends at {words[0]}."
-    return (f"{name} along {AXES[axis]}: {ends[0][1]} ends best at {words[0]}, {ends[-1][1]} last "
-            f"at {words[-1]}.")  # fmt: skip
+        return f"{name} along {AXES[axis]}: {words[0]} over the last epoch."
+    return (f"{name} along {AXES[axis]}: over the last epoch {ends[0][1]} is best with {words[0]}, "
+            f"{ends[-1][1]} last with {words[-1]}.")  # fmt: skip
 
 
 def live_overlay(curves: Mapping[str, Curve], metric: str, end: float) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from mnist_core.analysis import evaluation
 from mnist_core.analysis.evaluation import Binned, PerClass
+from mnist_core.basis.numbers import percent
 from mnist_core.statistics.shapes import MEASURES
 
 from .plotting import TRAIN, VALIDATION, Chart, plot
@@ -47,8 +48,8 @@ def _per_class_reading(scores: PerClass) -> str:
     if np.isnan(scores.f1).all():
         return "No digit occurs."
     best, worst = int(np.nanargmax(scores.f1)), int(np.nanargmin(scores.f1))
-    reading = (f"By F1 the {best} is read best ({scores.f1[best]:.2%}) and the {worst} worst "
-               f"({scores.f1[worst]:.2%})")  # fmt: skip
+    reading = (f"By F1 the {best} is read best ({percent(scores.f1[best])}) and the {worst} worst "
+               f"({percent(scores.f1[worst])})")  # fmt: skip
     precision, recall = scores.precision[worst], scores.recall[worst]
     if np.isnan(precision) or np.isnan(recall):
         return f"{reading}."
@@ -109,7 +110,7 @@ def _calibration_reading(curve: Binned) -> str:
     right = np.nansum(curve.count * curve.accuracy) / curve.count.sum()
     lean = "surer than it is right" if sure > right else "less sure than it is right"
     return (f"Expected calibration error {100 * error:.2f} % ({len(curve.count)} bins): on average "
-            f"the model is {lean}, {sure:.2%} against {right:.2%}.")  # fmt: skip
+            f"the model is {lean}, {percent(sure)} against {percent(right)}.")  # fmt: skip
 
 
 def trend(measure: str, binned: Binned, overall: float) -> Chart:
@@ -131,10 +132,11 @@ def trend(measure: str, binned: Binned, overall: float) -> Chart:
 def _trend_reading(title: str, binned: Binned, overall: float) -> str:
     worst = int(np.nanargmin(binned.accuracy))
     low, high = binned.edges[worst], binned.edges[worst + 1]
-    where = f"{title} {low:.1f} to {high:.1f} is read worst ({binned.accuracy[worst]:.2%})"
+    where = f"{title} {low:.1f} to {high:.1f} is read worst ({percent(binned.accuracy[worst])})"
     if binned.high[worst] < overall:
-        return f"{where}; its whole interval lies below the {overall:.2%} of all images."
-    return f"{where}, which may be chance: {overall:.2%} of all images lies within its interval."
+        return f"{where}; its whole interval lies below the {percent(overall)} of all images."
+    return (f"{where}, which may be chance: {percent(overall)} of all images lies within its "
+            "interval.")  # fmt: skip
 
 
 def _points(binned: Binned, x: np.ndarray, what: str, name: str) -> go.Scatter:
@@ -204,7 +206,7 @@ def film(steps: np.ndarray, accuracy: np.ndarray, at: int, images: int) -> Chart
     figure = plot(line, here, title="How it learned to read", x="batches (log scale)",
                   y="test accuracy (%)", xaxis_type="log", yaxis_range=[0, 102])  # fmt: skip
     early = int(np.argmax(accuracy >= 0.9 * accuracy[-1]))
-    reading = (f"After {steps[at]:,} batches it reads {accuracy[at]:.1%} of {images:,} test "
-               f"images. Nine tenths of its final {accuracy[-1]:.1%} are reached after "
-               f"{steps[early]:,} of {steps[-1]:,} batches.")  # fmt: skip
+    reading = (f"After {steps[at]:,} batches it reads {percent(accuracy[at], 1)} of {images:,} "
+               f"test images. Nine tenths of its final {percent(accuracy[-1], 1)} are reached "
+               f"after {steps[early]:,} of {steps[-1]:,} batches.")  # fmt: skip
     return Chart(figure, reading, {"batches": steps, "test_accuracy": accuracy})

@@ -18,7 +18,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -63,6 +63,7 @@ CALLS, CALLS_A_LAYER = 3.0, 7.0
 BALANCE = 3.0  # how far one cost may be from where the others are, compared with REFERENCE
 # The samples are the least times of short chunks; an epoch also meets what those happened to miss.
 MARGIN = 1.1
+LEARNED_SECONDS, LEARNED_SHARE, MOST_OFF = 0.5, 0.4, 20.0
 Work = dict[str, float]
 
 
@@ -98,7 +99,8 @@ class Estimate:
 class Calibration:
     """What was measured on one host: seconds for a unit of each kind of work in REFERENCE,
     seconds for compiling a unit of `compile_work` (dense and with convolutions), and the memory
-    of the training process when it is ready and idle. `host` names the machine; `memory_limit` is
+    of the training process when it is ready and idle. `factor` is how many times longer runs here
+    have taken than their arithmetic tells. `host` names the machine; `memory_limit` is
     what a process may take there (0: unknown)."""
 
     host: str
@@ -107,6 +109,7 @@ class Calibration:
     compile_conv: float
     base_bytes: int
     memory_limit: int = 0
+    factor: float = 1.0  # of the seconds of training, from runs that have ended
     version: int = field(default=VERSION)
 
     def to_json(self) -> str:
@@ -117,13 +120,21 @@ class Calibration:
         """What `to_json` wrote. Raises ValueError for anything else."""
         try:
             found = cls(**json.loads(text))
-            figures = (*found.costs.values(), found.compile_dense, found.compile_conv)
+            figures = (*found.costs.values(), found.compile_dense, found.compile_conv, found.factor)
             sound = all(math.isfinite(x) and x > 0 for x in figures) and found.base_bytes >= 0
         except (TypeError, AttributeError) as error:
             raise ValueError("This is no calibration.") from error
         if not sound or found.version != VERSION or found.costs.keys() != REFERENCE.keys():
             raise ValueError("This calibration does not fit this version.")
         return found
+
+    def learned(self, found: Outcome) -> Calibration:
+        """Corrected by a run that has ended: by a part of what it was off, and by nothing if it was
+        so short that its start and end are most of it."""
+        if min(found.seconds, found.predicted_seconds) < LEARNED_SECONDS:
+            return self
+        off = (found.seconds / found.predicted_seconds) ** LEARNED_SHARE
+        return replace(self, factor=min(MOST_OFF, max(1 / MOST_OFF, self.factor * off)))
 
     def save(self, path: Path) -> None:
         """Keep it for the next start: the file is whole or not there."""
@@ -273,6 +284,7 @@ def estimate(spec: RunSpec, sizes: Sizes, calibration: Calibration) -> Estimate:
     step = MARGIN * _seconds(step_work(spec), calibration.costs)
     epoch = steps * step + sizes.validation * image
     unit = calibration.compile_conv if spec.convolutions else calibration.compile_dense
+    epoch, image = calibration.factor * epoch, calibration.factor * image
     return Estimate(
         seconds_per_epoch=epoch,
         compile_seconds=unit * compile_work(spec),

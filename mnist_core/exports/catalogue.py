@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mnist_core.basis import LabError
+from mnist_core.basis.numbers import percent
 from mnist_core.data.identity import MNIST_DIGEST
 from mnist_core.runs import models
 from mnist_core.runs.artifacts import Evaluation
@@ -90,7 +91,8 @@ def _notebook(taken: Taken) -> str:
     run = taken.run
     result = "This is a run of MNIST Lab."
     if run.test_accuracy is not None:
-        result += (f" It read {run.test_accuracy:.2%} of its test images correctly, with a loss "
+        result += (f" It read {percent(run.test_accuracy)} of its test images correctly, with a "
+                   "loss "
                    f"of {run.test_loss:.4f}.")  # fmt: skip
     return notebook.notebook(run.spec, result, notes(taken))
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from mnist_core.analysis import evaluation
 from mnist_core.analysis.comparison import described
+from mnist_core.basis import numbers
+from mnist_core.basis.numbers import percent
 from mnist_core.charts.plotting import Chart
 from mnist_core.design.choices import ACTIVATIONS, INITIALIZERS, OPTIMIZERS
 from mnist_core.design.spec import RunSpec
@@ -40,7 +42,7 @@ table {{ border-collapse: collapse; width: 100%; font-size: .9rem; }}
 td, th {{ text-align: right; padding: .3rem .5rem; border-bottom: 1px solid #E4E1DA; }}
 td:first-child, th:first-child {{ text-align: left; }} th {{ font-weight: 500; color: #6B675F; }}
 .charts {{ display: grid; gap: 1.5rem; grid-template-columns:
-  repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); }}
+  repeat(auto-fill, minmax(min(100%, 26rem), 1fr)); }}
 figure {{ margin: 0; break-inside: avoid; min-width: 0; }}
 button {{ font: inherit; font-size: .85rem; border: 1px solid #C9C5BC; border-radius: 4px;
   background: white; color: inherit; padding: .1rem .6rem; margin-right: .3rem; cursor: pointer; }}
@@ -92,13 +94,14 @@ def _terms(about: Subject) -> Iterator[str]:
     """The key figures."""
     run, terms = about.run, {}
     if run.test_accuracy is not None:
-        terms = {"Test accuracy": f"{run.test_accuracy:.2%}", "Test loss": f"{run.test_loss:.4f}"}
+        terms = {"Test accuracy": percent(run.test_accuracy),
+                 "Test loss": numbers.loss(run.test_loss)}
     if about.answers:
         found = evaluation.scores(about.answers.labels, about.answers.probabilities)
-        terms["95 % interval"] = f"{found.low:.2%} to {found.high:.2%}"
+        terms["95 % interval"] = f"{percent(found.low)} to {percent(found.high)}"
         terms["Mistakes"] = f"{found.n - found.right:,} of {found.n:,}"
     if run.seconds:
-        terms["Training"] = f"{run.seconds:.1f} s"
+        terms["Training"] = numbers.seconds(run.seconds)
     terms["Parameters"] = f"{run.spec.parameters:,}"
     return (f"<div><dt>{term}</dt><dd>{value}</dd></div>" for term, value in terms.items())
 
@@ -134,7 +137,7 @@ def _arguments(given: dict[str, Any]) -> str:
     words = {
         "units": lambda n: f"{n:,} units", "filters": lambda n: f"{n:,} filters",
         "kernel_size": lambda n: f"{n} × {n}", "pool_size": lambda n: f"{n} × {n}",
-        "rate": lambda share: f"{share:.0%}", "activation": lambda name: ACTIVATIONS[name].label,
+        "rate": lambda share: percent(share, 0), "activation": lambda name: ACTIVATIONS[name].label,
         "kernel_initializer": lambda name: INITIALIZERS[name].label,
         "kernel_regularizer": lambda rule: f"L2 {plain(rule.factor)}",
     }  # fmt: skip

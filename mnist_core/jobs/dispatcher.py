@@ -9,7 +9,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -24,7 +24,7 @@ from mnist_core.runs import expiry
 from mnist_core.runs.database import StoreError
 from mnist_core.runs.patience import Patient
 from mnist_core.runs.records import Run, Runs
-from mnist_core.training.events import ClusterLost
+from mnist_core.training.events import ClusterLost, Event, timeline
 
 from .errands import Errands
 from .trainings import Trainings
@@ -64,6 +64,7 @@ class Dispatcher:
         self._inbox: queue.Queue[Callable[[], None] | None] = queue.Queue()
         self._cluster: Cluster | None = None
         self._ticked = self._swept = 0.0
+        self._unmeasured = False  # a worker is ready, and this host not measured
         self._thread = threading.Thread(target=self._work, name="service", daemon=True)
 
     def start(self) -> None:
@@ -183,6 +184,9 @@ class Dispatcher:
         self.amiss("workers", "" if self.cluster.slots() else f"{missing}.")
         self.errands.give_up()
         self._dispatch()
+        if self._unmeasured and not (self.trainings or self.errands or self.records.line()):
+            self._unmeasured = False  # only now: beside a training the machine seems slower
+            self.cluster.calibrate(self.source)
 
     def lost(self) -> None:
         """The scheduler is gone. What it had is over; what waits here goes to the next one."""
@@ -243,15 +247,20 @@ class Dispatcher:
 
     def _record(self, message: dict) -> None:
         if "warm" in message:
-            self.state = "ready"
-            if self.calibration is None:
-                self.cluster.calibrate(self.source)
+            self.state, self._unmeasured = "ready", self.calibration is None
             return
         if "calibration" in message:
             self.calibration = estimate.Calibration.from_json(message["calibration"])
             self.calibration.save(self._figures)
             return
         self.trainings.hear(message)
+
+    def learn(self, history: Sequence[Event]) -> None:
+        """Correct the estimates of this host by a run that has ended."""
+        found = estimate.outcome(timeline(history))
+        if found and self.calibration:
+            self.calibration = self.calibration.learned(found)
+            self.calibration.save(self._figures)
 
     def ship(self, worker: str, data: Identity) -> None:
         """Send a worker the digits that its machine does not have. Raises LabError if they are not

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from mnist_core.data.identity import Identity
 from mnist_core.runs.records import Runs
+from mnist_core.training.events import Event
 
 if TYPE_CHECKING:  # Dask is imported by the service's own thread
     from .cluster import Cluster
@@ -38,6 +39,9 @@ class Office(Protocol):
     def known(self, data: Identity) -> Identity:
         """What a worker is told of these data."""
         ...
+
+    def learn(self, history: Sequence[Event]) -> None:
+        """A run has ended: correct the estimates of this host."""
 
     def ship(self, worker: str, data: Identity) -> None:
         """Send a worker the digits that its machine does not have. Raises LabError."""

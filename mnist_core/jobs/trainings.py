@@ -188,6 +188,7 @@ class Trainings:
                         f"{runs.what_is_kept(run)}.")  # fmt: skip
             return
         records.append(run, [event])
+        self._office.learn(records.history(run))
         status = "stopped" if isinstance(event, events.Stopped) else "finished"
         records.end(run, status, event.note, test_accuracy=event.test_accuracy,
                     test_loss=event.test_loss, seconds=event.seconds)  # fmt: skip

@@ -31,7 +31,8 @@ from .errands import CALLS
 
 TOPIC = "mnist-lab"
 FLUSH_SECONDS = 0.1  # ten messages a second cost training nothing measurable
-CALM_SECONDS = 0.5  # between two looks whether the trainings are over, when there is time to spare
+CALM_SECONDS = 3.0  # without a training, after which there is time to measure
+LOOK_SECONDS = 0.25  # between two looks whether there is one
 SHIPPED_KEPT = 2  # data sets that came over the network; MNIST has 55 MB
 OUT_OF_MEMORY = ("The training ran out of memory: choose a smaller batch, or fewer and narrower "
                  "layers.")  # fmt: skip
@@ -225,13 +226,16 @@ def calibrate(source: str) -> None:
     second, and none while there is a training to do. Dask runs this in a worker thread."""
     from mnist_core.estimates import calibrate
 
-    measuring = calibrate.measure(dataset.load(source), MEMORY_LIMIT)
-    found = None
+    data, found = dataset.load(source), None
     while found is None:
-        while _jobs:
-            time.sleep(CALM_SECONDS)
-        with _engine:
-            found = next(measuring)
+        calm = time.monotonic()
+        while time.monotonic() - calm < CALM_SECONDS:
+            calm = time.monotonic() if _jobs else calm
+            time.sleep(LOOK_SECONDS)
+        measuring = calibrate.measure(data, MEMORY_LIMIT)
+        while found is None and not _jobs:  # what has been disturbed begins anew
+            with _engine:
+                found = next(measuring)
     message = {"calibration": found.to_json()}
     get_worker().log_event(TOPIC, message)
 

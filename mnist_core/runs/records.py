@@ -281,3 +281,15 @@ class Runs(Artifacts, OwnerEdits, Groups):
             rows = db.execute("SELECT body FROM events WHERE run = ? ORDER BY n", (run,)).fetchall()
         found = (events.from_wire(json.loads(row["body"])) for row in rows)
         return [event for event in found if event]
+
+    def told(self, runs: Sequence[str], *kinds: type) -> dict[str, list[events.Event]]:
+        """Of several runs at once, their events of these kinds, as `history` has them."""
+        found: dict[str, list[events.Event]] = {run: [] for run in runs}
+        marks, starts = ", ".join("?" * len(runs)), " OR ".join(["body LIKE ?"] * len(kinds))
+        query = f"SELECT run, body FROM events WHERE run IN ({marks}) AND ({starts}) ORDER BY n"
+        with self._database() as db:
+            rows = db.execute(query, (*runs, *(f'{{"kind": "{kind.__name__}"%' for kind in kinds)))
+            for row in rows.fetchall():
+                if event := events.from_wire(json.loads(row["body"])):
+                    found[row["run"]].append(event)
+        return found

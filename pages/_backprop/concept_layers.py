@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
+from mnist_core.basis.numbers import percent
 from mnist_core.charts import concept_charts
 from mnist_core.design.spec import Layer, RunSpec
 from mnist_core.lessons import concepts, overfitting
@@ -157,10 +158,10 @@ def _verdict(history: overfitting.Course, patience: int, held: int) -> None:
         st.metric("Patience stops at", "the end" if stop is None else stop)
     table = {
         "": ["training", f"validation ({held:,})"],
-        "accuracy, best epoch": [f"{history.train_accuracy[best]:.1%}",
-                                 f"{history.validation_accuracy[best]:.1%}"],
-        "accuracy, at the end": [f"{history.train_accuracy[-1]:.1%}",
-                                 f"{history.validation_accuracy[-1]:.1%}"],
+        "accuracy, best epoch": [f"{percent(history.train_accuracy[best], 1)}",
+                                 f"{percent(history.validation_accuracy[best], 1)}"],
+        "accuracy, at the end": [f"{percent(history.train_accuracy[-1], 1)}",
+                                 f"{percent(history.validation_accuracy[-1], 1)}"],
     }  # fmt: skip
     st.table(table, border="horizontal", hide_index=True)
     gap = history.validation_loss[-1] - history.train_loss[-1]

@@ -50,7 +50,7 @@ def of(run: Run, history: list[events.Event]) -> verdict.Verdict | None:
     def compute() -> verdict.Verdict | None:
         checkpoint = shared.runs().checkpoint(run.id)
         seen = None
-        if checkpoint and (run.test_accuracy or 0.0) < verdict.GUESSING:
+        if checkpoint and (run.test_accuracy or 0.0) < verdict.guess(history):
             seen = inside.look(run.spec, checkpoint.answer, data.test.images, data.test.labels)
         return verdict.verdict(run.spec, history, seen, checkpoint is not None)
 

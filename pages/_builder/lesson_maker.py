@@ -6,10 +6,12 @@ from urllib.parse import urlencode, urlsplit
 
 import streamlit as st
 
+from mnist_core.basis import numbers
+from mnist_core.basis.numbers import percent
 from mnist_core.design.lesson_link import GOALS, Checked, Lesson
 from mnist_core.design.spec import RunSpec
 from mnist_core.runs.records import Run
-from pages._shell import shared, visitors
+from pages._shell import notes, shared, visitors
 from pages._shell.state import bench
 
 NAMES = {
@@ -45,8 +47,9 @@ def note(spec: RunSpec) -> None:
 def _mission(lesson: Lesson, spec: RunSpec) -> None:
     done = _fulfilled(lesson)
     if done:
-        st.success(f"**Mission accomplished** by {done.name}: {done.test_accuracy:.2%} with "
-                   f"{done.spec.parameters:,} parameters in {done.seconds:.1f} s of training.",
+        st.success(f"**Mission accomplished** by {notes.plain(done.name)}: "
+                   f"{percent(done.test_accuracy)} with {done.spec.parameters:,} parameters in "
+                   f"{numbers.seconds(done.seconds)} of training.",
                    icon=":material/trophy:")  # fmt: skip
     st.markdown(f"**Mission**: {lesson.words}")
     last = next(iter(_ended()), None)

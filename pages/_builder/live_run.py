@@ -8,6 +8,7 @@ from typing import Literal
 
 import streamlit as st
 
+from mnist_core.analysis import verdict
 from mnist_core.basis import numbers
 from mnist_core.charts import live_curves
 from mnist_core.design.spec import RunSpec
@@ -50,7 +51,7 @@ def line(run: Run | None, history: list[events.Event]) -> Line:
     message, took = html.escape(run.message), numbers.seconds(run.seconds)
     if run.status in ("finished", "stopped") and run.seconds is not None:
         word = "Finished in" if run.status == "finished" else "Stopped after"
-        kind: Kind = "good" if (run.test_accuracy or 0) > GUESS else "bad"
+        kind: Kind = "good" if (run.test_accuracy or 0) > verdict.guess(history) else "bad"
         return Line(kind if run.status == "finished" else "held",
                     f"{word} {took} of training.{read} {message}",
                     1.0 if run.status == "finished" else _share(history))  # fmt: skip
@@ -58,9 +59,6 @@ def line(run: Run | None, history: list[events.Event]) -> Line:
         being = " They are being measured on the test images." if measuring(run) else ""
         return Line("good", f"Imported: these weights came in a file.{read or being}", 1.0)
     return Line("bad", message, _share(history))
-
-
-GUESS = 0.2  # no network that reads less has learned to read
 
 
 def _waiting(run: Run, history: list[events.Event]) -> str:
@@ -142,6 +140,8 @@ def figures(spec: RunSpec, run: Run | None, history: list[events.Event]) -> str:
         for name in ("loss", "accuracy")
     )
     last = ends[-1] if ends else None
+    if last and run and not run.active:  # of the whole last epoch, as everywhere
+        loss, accuracy = last.loss, last.accuracy
     rows = {
         "Training": (loss, accuracy),
         "Validation": (last and last.val_loss, last and last.val_accuracy),

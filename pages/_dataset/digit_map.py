@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from mnist_core.basis.numbers import percent
 from mnist_core.charts import map_charts
 from mnist_core.data.dataset import Mnist
 from mnist_core.statistics import csv_of, projections
@@ -82,7 +83,8 @@ def _map(data: Mnist, method: str, found: dict) -> None:
     _interactive(data, method, shown)
     st.caption(
         f"{len(shown['labels']):,} training images. The nearest point has the same label for "
-        f"{near:.0%} of them on this plane, and for {nearest:.0%} in all 784 pixels."
+        f"{percent(near, 0)} of them on this plane, and for {percent(nearest, 0)} in all 784 "
+        "pixels."
         .replace("%", " %")
     )  # fmt: skip
     chart.csv_button(text, f"map-{method}")
@@ -149,7 +151,7 @@ def _selection(data: Mnist) -> None:
     labels = getattr(data, split).labels[list(indices)]
     counts = np.bincount(labels, minlength=10)
     common = [d for d in np.argsort(-counts, kind="stable")[:3] if counts[d]]
-    parts = ", ".join(f"{counts[d] / len(labels):.0%} are {d}s".replace("%", " %") for d in common)
+    parts = ", ".join(f"{percent(counts[d] / len(labels), 0)} are {d}s" for d in common)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{len(labels):,} images selected**: {parts}.")
         if st.button("Clear the selection", icon=":material/deselect:", key="clear_selection"):
@@ -183,7 +185,8 @@ def _patterns(patterns: list[np.ndarray], explained: np.ndarray) -> str:
     cells = "".join(
         f'<figure style="margin:0"><img class="digit" src="{pictures.png(map_charts.diverging(p))}"'
         f' alt="component {i}" style="width:100%;aspect-ratio:1"><figcaption '
-        f'style="font-size:.75rem;opacity:.75">{i} · {explained[i - 1]:.1%}</figcaption></figure>'
+        f'style="font-size:.75rem;opacity:.75">{i} · '
+        f'{percent(explained[i - 1], 1)}</figcaption></figure>'
         for i, p in enumerate(patterns, 1)
     )  # fmt: skip
     return (

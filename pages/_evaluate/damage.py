@@ -7,6 +7,7 @@ import streamlit as st
 
 from mnist_core.analysis import evaluation, explanation
 from mnist_core.analysis.explanation import Damage
+from mnist_core.basis.numbers import percent
 from pages._shell import markup, notes, session, subject
 from pages._shell.subject import Picture, Subject
 
@@ -84,8 +85,9 @@ def _measured(who: Subject, hurt: Damage) -> None:
         right = explanation.still_right(who.model.network, images, labels, hurt)
     intact = int(who.right[used].sum())
     low, high = evaluation.wilson(right, len(used))
-    st.metric("Accuracy with this damage", f"{right / len(used):.2%}",
+    st.metric("Accuracy with this damage", f"{percent(right / len(used))}",
               f"{100 * (right - intact) / len(used):+.2f} points" if right != intact else None)
     whose = f"{'all' if everything else 'a fixed random sample of'} {len(used):,} test images"
     st.caption(f"Measured on {whose}, each damaged alike: {right:,} are read right, {intact:,} "
-               f"without damage. 95 % interval {low:.1%} to {high:.1%}.")  # fmt: skip
+               f"without damage. 95 % interval {percent(low, 1)} to "
+               f"{percent(high, 1)}.")  # fmt: skip

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from mnist_core.analysis import evaluation
+from mnist_core.basis.numbers import percent
 from mnist_core.charts import score_charts
 from pages._shell import answering, chart, markup, navigation, shared, subject
 from pages._shell.subject import Subject
@@ -39,15 +40,15 @@ def scores(who: Subject) -> None:
 
 def _figures(found: evaluation.Scores) -> None:
     accuracy, mistakes, top2, loss = st.columns(4)
-    accuracy.metric("Test accuracy", f"{found.accuracy:.2%}",
+    accuracy.metric("Test accuracy", f"{percent(found.accuracy)}",
                     help="The share of test images that are read right")  # fmt: skip
     mistakes.metric("Mistakes", f"{found.n - found.right:,} of {found.n:,}")
-    top2.metric("Top-2 accuracy", f"{found.top2_accuracy:.2%}",
+    top2.metric("Top-2 accuracy", f"{percent(found.top2_accuracy)}",
                 help="The true digit came first or second")  # fmt: skip
     loss.metric("Loss", f"{found.loss:.4f}", help="The mean of −log p of the true digit, in nats")
     st.caption(
-        f"On new digits of the same kind the accuracy lies between {found.low:.2%} and "
-        f"{found.high:.2%} (95 % Wilson interval). Of the {found.n - found.right:,} mistakes, "
+        f"On new digits of the same kind the accuracy lies between {percent(found.low)} and "
+        f"{percent(found.high)} (95 % Wilson interval). Of the {found.n - found.right:,} mistakes, "
         f"{found.top2 - found.right:,} had the true digit in second place."
     )
 
@@ -84,7 +85,8 @@ def _compare(who: Subject) -> None:
             return
         paired = evaluation.mcnemar(who.right, other.right)
         st.markdown(evaluation.verdict(paired, "This model", "The other"))
-        st.caption(f"Accuracy {who.right.mean():.2%} against {other.right.mean():.2%}. Exact "
+        st.caption(f"Accuracy {percent(who.right.mean())} against {percent(other.right.mean())}. "
+                   "Exact "
                    "McNemar test: only images on which the two differ can tell them "
                    "apart.")  # fmt: skip
 
@@ -93,7 +95,7 @@ def calibration(who: Subject) -> None:
     """Whether the model is as sure as it is right, and for which shapes of digit it is less so."""
     curve = evaluation.calibration(who.test.labels, who.probabilities)
     error = evaluation.calibration_error(curve)
-    st.metric("Expected calibration error", f"{error:.2%}")
+    st.metric("Expected calibration error", f"{percent(error)}")
     st.caption(f"{len(curve.count)} equal bins of confidence (Guo et al. 2017). Of a well "
                "calibrated model's answers given with 80 %, four in five are right.")  # fmt: skip
     chart.show(score_charts.calibration(curve), "calibration")

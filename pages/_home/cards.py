@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from mnist_core.basis.numbers import percent
 from mnist_core.runs import models
 from pages._shell import navigation
 
@@ -15,7 +16,7 @@ about = models.default().about
 # left out: it stands in the navigation.
 CARDS = {
     "draw": ("Draw a digit",
-             f"A model that reads {about['test_accuracy']:.2%} of the test images correctly "
+             f"A model that reads {percent(about['test_accuracy'])} of the test images correctly "
              "answers when you lift the pen. So will yours, once it is trained."),
     "builder": ("Build and train",
                 "Convolutions and dense layers, seven optimizers, and curves that move while it "

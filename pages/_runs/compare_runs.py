@@ -80,7 +80,7 @@ def named(runs: list[Run]) -> dict[str, Run]:
 def table(runs: dict[str, Run], histories: list[list[Event]]) -> None:
     """Final figures, the best ones marked, and the settings that differ."""
     figures = comparison.figures(list(runs.values()), histories)
-    differing = comparison.differences([run.spec for run in runs.values()])
+    differing = comparison.differences([run.spec for run in runs.values()], histories)
     head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in runs)
     rows = "".join(_figure_row(figure) for figure in figures)
     rows += _band("Settings that differ" if differing else "All settings are the same", len(runs))

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from mnist_core.analysis import comparison, race
+from mnist_core.basis.numbers import percent
 from mnist_core.charts import run_charts
 from mnist_core.design.spec import RunSpec
 from mnist_core.design.variations import SETTINGS, applicable
@@ -129,7 +130,7 @@ def _line(name: str, run: Run, epochs: np.ndarray) -> None:
         words = f"epoch {done:.1f} of {run.spec.epochs}" if done else "compiling"
         st.progress(share, f"**{name}**: {words}")
     else:
-        accuracy = f", {run.test_accuracy:.2%} of the test images" if run.test_accuracy else ""
+        accuracy = f", {percent(run.test_accuracy)} of the test images" if run.test_accuracy else ""
         st.progress(1.0, f"**{name}**: {run.status}{accuracy}")
 
 

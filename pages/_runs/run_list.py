@@ -7,13 +7,15 @@ from typing import Any
 
 import streamlit as st
 
+from mnist_core.basis import numbers
+from mnist_core.basis.numbers import percent
 from mnist_core.design import recipes
 from mnist_core.design.choices import OPTIMIZERS
 from mnist_core.runs import expiry
 from mnist_core.runs.database import ACTIVE, ENDED
 from mnist_core.runs.owner_edits import NOTE_MOST, TITLE_MOST
 from mnist_core.runs.records import Run
-from pages._runs import state
+from pages._runs import run_rows, state
 from pages._shell import links, navigation, session, shared, visitors
 from pages._shell.state import bench
 
@@ -46,6 +48,8 @@ def every_run() -> None:
         shown = _found(records)
         chosen = _table(shown)
         _actions(chosen)
+        if said := run_rows.guesses(records):
+            st.caption(said)
     _folded()
     _bin()
 
@@ -99,37 +103,10 @@ def _ticked(shown: list[Run]) -> list[int]:
     # By their place: another list is another widget, with nothing ticked.
     key = f"runs.{state.mine().listed}.{hash(tuple(run.id for run in shown)):x}"
     return st.dataframe(
-        [_row(run) for run in shown], key=key, hide_index=True, on_select="rerun",
+        run_rows.rows(shown), key=key, hide_index=True, on_select="rerun",
         selection_mode="multi-row", height=min(38 + 35 * len(shown), 470),
-        column_config=COLUMNS, alt="Your runs",
+        column_config=run_rows.COLUMNS, alt="Your runs",
     )["selection"]["rows"]  # fmt: skip
-
-
-def _row(run: Run) -> dict[str, Any]:
-    return {
-        "Name": f"{'★ ' * run.starred}{run.name}",
-        "Accuracy": run.test_accuracy,
-        "Status": run.status,
-        "Loss": run.test_loss,
-        "Time": run.seconds,
-        "Network": recipes.network(run.spec),
-        "Optimizer": OPTIMIZERS[run.spec.optimizer].label,
-        "Epochs": run.spec.epochs,
-        "Data": run.data,
-        "Note": run.note,
-        "Made": run.created * 1000,
-    }
-
-
-COLUMNS = {
-    "Name": st.column_config.TextColumn(width=210),
-    "Accuracy": st.column_config.NumberColumn(format="percent", width=85,
-                                              help="On the test set, at the end"),
-    "Status": st.column_config.TextColumn(width=80),
-    "Loss": st.column_config.NumberColumn(format="%.4f", width=70, help="Test loss in nats"),
-    "Time": st.column_config.NumberColumn(format="%.1f s", width=75, help="Spent training"),
-    "Made": st.column_config.DatetimeColumn(format="distance", width=110),
-}  # fmt: skip
 
 
 # ------------------------------------------------------------------ what to do with them
@@ -231,7 +208,7 @@ def _bin() -> None:
         st.caption(f"Kept for {hours:.0f} hours, or until the disk is full.")
         for run in gone[:20]:
             with st.container(horizontal=True, vertical_alignment="center"):
-                st.markdown(run.name, width="stretch")
+                st.text(run.name, width="stretch")
                 st.button("Restore", icon=":material/undo:", key=f"restore.{run.id}",
                           on_click=_restore, args=([run.id],))  # fmt: skip
         if len(gone) > 1:
@@ -251,10 +228,9 @@ def _folded() -> None:
     st.subheader("Sweeps", anchor=False)
     for group in found[:20]:
         scores = group.body["scores"].values()
-        best = f", the best reads {max(scores):.2%} of the validation images" if scores else ""
+        best = f", the best reads {percent(max(scores))} of the validation images" if scores else ""
         with st.container(horizontal=True, vertical_alignment="center"):
-            members = len(store.members(group.id))
-            st.markdown(f"{members} trial{'s' * (members != 1)}{best}", width="stretch")
+            st.markdown(f"{numbers.some(len(scores), 'trial')}{best}", width="stretch")
             if st.button("Look at it", icon=":material/unfold_more:", key=f"unfold.{group.id}"):
                 state.mine().groups["sweep"] = group.id
                 links.keep_choice("tab", "Sweep")

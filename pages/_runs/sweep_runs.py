@@ -8,6 +8,7 @@ from mnist_core.analysis import experiments as under_way
 from mnist_core.analysis import sweep
 from mnist_core.analysis.sweep import METHODS, SECONDS, Plan, Trial
 from mnist_core.basis import LabError
+from mnist_core.basis.numbers import percent
 from mnist_core.charts import run_charts
 from mnist_core.design.variations import SETTINGS, applicable
 from mnist_core.runs.groups import Group
@@ -123,8 +124,8 @@ def _results(plan: Plan, trials: list[Trial], running: bool) -> None:
         return
     record = shared.runs().get(best.run)
     first, second, third = st.columns(3)
-    first.metric("Best validation accuracy", f"{best.score or 0:.2%}")
-    second.metric("Its test accuracy", f"{record.test_accuracy:.2%}" if record else "–")
+    first.metric("Best validation accuracy", f"{percent(best.score or 0)}")
+    second.metric("Its test accuracy", f"{percent(record.test_accuracy)}" if record else "–")
     third.metric("Trials", sum(trial.score is not None for trial in trials))
     words = [f"{SETTINGS[k].label.split(',')[0]}: **{SETTINGS[k].write(v)}**"
              for k, v in best.values.items()]  # fmt: skip
@@ -156,11 +157,12 @@ def _importance(plan: Plan, trials: list[Trial]) -> None:
 def _table(plan: Plan, trials: list[Trial]) -> None:
     ranked = sorted(sweep.scored(trials), key=lambda pair: -pair[1])
     rows = [
-        {"Validation": score, **{_label(k): SETTINGS[k].write(v) for k, v in t.values.items()}}
+        {"Validation": round(100 * score, 2),
+         **{_label(k): SETTINGS[k].write(v) for k, v in t.values.items()}}
         for t, score in ranked
     ]
     st.dataframe(rows, hide_index=True, height=min(38 + 35 * len(rows), 300), alt="All trials",
-                 column_config={"Validation": st.column_config.NumberColumn(format="percent")},
+                 column_config={"Validation": st.column_config.NumberColumn(format="%.2f %%")},
                  )  # fmt: skip
 
 

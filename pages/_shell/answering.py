@@ -12,6 +12,7 @@ import streamlit as st
 from mnist_core import storage
 from mnist_core.analysis import teaching
 from mnist_core.basis import Job, LabError
+from mnist_core.basis.numbers import percent
 from mnist_core.data import dataset, own_data
 from mnist_core.jobs.service import Service
 from mnist_core.network.network import Network
@@ -155,9 +156,10 @@ def answering_models() -> dict[str, str]:
     mine = [r for r in records.values() if not r.active and runs.has_weights(r.id)]
     names = {"default": "Default model (comes with the app)"}
     if lessons().stamp():
-        names[TAUGHT] = f"Taught your hand · {model(TAUGHT).about['test_accuracy']:.1%}"
+        names[TAUGHT] = f"Taught your hand · {percent(model(TAUGHT).about['test_accuracy'], 1)}"
     return names | {
-        r.id: f"{r.name} · {r.test_accuracy:.1%}" if r.test_accuracy else r.name for r in mine
+        r.id: f"{r.name} · {percent(r.test_accuracy, 1)}" if r.test_accuracy else r.name
+        for r in mine
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from mnist_core.basis import LabError, told
+from mnist_core.basis.numbers import percent
 from mnist_core.data import dataset, own_data
 from mnist_core.runs import expiry
 from pages._shell import shared
@@ -37,6 +39,11 @@ def guarded(draw: Callable[..., None]) -> Callable[..., None]:
 def fragment(draw: Callable[..., None], run_every: float | None = None) -> Callable[..., None]:
     """`st.fragment`, `guarded`: one that raises would say so in Streamlit's words."""
     return st.fragment(guarded(draw), run_every=run_every)
+
+
+def plain(text: str) -> str:
+    """What a visitor has written, for a sentence in Markdown: as it is, whatever it means there."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|~$:<>&])", r"\\\1", text)
 
 
 def service_note() -> None:
@@ -69,7 +76,7 @@ def _data_line() -> None:
     elif found.source != "sample":
         st.caption(f"Data: {found.name}.")
     elif arriving and not arriving.over():
-        share = f" ({arriving.share:.0%})" if arriving.share else ""
+        share = f" ({percent(arriving.share, 0)})" if arriving.share else ""
         st.caption(f"Data: {found.name}. The full set of 70,000 is being fetched{share}.")
     elif arriving and arriving.state == "done":
         st.caption(f"Data: {found.name}. The full set of 70,000 has arrived.")

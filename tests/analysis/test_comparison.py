@@ -99,7 +99,7 @@ def test_the_best_figure_of_each_line(tmp_path):
     figures = {f.label: f for f in comparison.figures(found, [HISTORY, HISTORY, []])}
     accuracy, time = figures["Test accuracy"], figures["Training time (s)"]
     assert accuracy.winners() == {1} and time.winners() == {0}
-    assert [accuracy.write(v) for v in accuracy.values] == ["90.00 %", "95.00 %", "–"]
+    assert [accuracy.write(v) for v in accuracy.values] == ["90.00\xa0%", "95.00\xa0%", "–"]
     assert figures["Parameters"].winners() == set()
     assert figures["Validation accuracy"].values == (0.85, 0.85, None)
     assert figures["Epochs done"].values == (2.0, 2.0, 0.0)

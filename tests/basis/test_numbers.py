@@ -24,9 +24,9 @@ def test_a_loss_is_short_whatever_it_is(nats, text):
 
 
 @pytest.mark.parametrize(("value", "text"), [
-    (4.14, "4.1 s"), (9.96, "10.0 s"), (12.4, "12 s"), (1204.0, "1,204 s"), (None, "–"),
+    (4.14, "4.1 s"), (9.96, "10.0 s"), (12.44, "12.4 s"), (1204.0, "1,204.0 s"), (None, "–"),
 ])  # fmt: skip
-def test_a_time_has_two_digits_or_whole_seconds(value, text):
+def test_a_time_has_tenths(value, text):
     assert numbers.seconds(value) == text.replace(" ", "\N{NO-BREAK SPACE}")
 
 

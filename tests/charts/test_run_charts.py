@@ -25,7 +25,7 @@ TRIALS = [
 def test_curves_over_each_other_name_the_best(metric, best):
     chart = run_charts.overlay({"up": UP, "flat": FLAT, "none": NONE}, metric, "epochs")
     assert f"{best} ends best" in chart.figure.layout.title.text
-    assert f"{best} ends best" in chart.reading
+    assert f"over the last epoch {best} is best" in chart.reading
     assert chart.numbers["run"] == ["up"] * 3 + ["flat"] * 3
     assert len(chart.figure.data) == 3 and len({t.line.dash for t in chart.figure.data}) == 3
     assert "no points yet" in run_charts.overlay({"none": NONE}, metric, "epochs").reading

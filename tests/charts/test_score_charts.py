@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mnist_core.analysis import evaluation
+from mnist_core.basis.numbers import percent
 from mnist_core.charts import score_charts
 
 COUNTS = np.diag(np.full(10, 90))
@@ -29,7 +30,7 @@ def test_the_best_and_the_worst_digit_are_named():
     chart = score_charts.per_class(scores)
     best, worst = scores.f1.argmax(), scores.f1.argmin()
     assert chart.figure.layout.title.text == f"The {best} is read best, the {worst} worst"
-    assert f"({scores.f1[worst]:.2%})" in chart.reading
+    assert f"({percent(scores.f1[worst])})" in chart.reading
     assert np.array_equal(chart.numbers["recall"], scores.recall)
     nothing = evaluation.per_class(np.zeros((10, 10), int))
     assert score_charts.per_class(nothing).reading == "No digit occurs."

@@ -50,6 +50,15 @@ class Cluster:
     def calibrate(self, source):
         self.asked.append(source)
 
+    def connected(self):
+        return True
+
+    def mend(self):
+        pass
+
+    def slots(self):
+        return 0  # so that a run waits
+
 
 @pytest.fixture
 def service(tmp_path):
@@ -60,7 +69,12 @@ def service(tmp_path):
 
 def test_a_warm_worker_is_asked_to_measure_and_the_next_start_knows(service, tmp_path):
     assert service.calibration is None
+    run = service.submit(SMALL[0], "ada", Identity("d", "s")).id
     service._dispatcher._record({"warm": "here"})
+    service._dispatcher._tick()
+    assert service._dispatcher._cluster.asked == []  # beside a training it would seem slower
+    service.stop(run)
+    service._dispatcher._tick()
     assert service._dispatcher._cluster.asked == ["auto"]
     service._dispatcher._record({"calibration": FIGURES.to_json()})
     assert service.calibration == FIGURES

@@ -150,6 +150,22 @@ def test_a_calibration_takes_both_kinds_of_network(left):
         estimate.calibrated(times({})[left], "it", 1)
 
 
+@pytest.mark.parametrize("off", [4.0, 0.25])
+def test_runs_that_have_ended_correct_the_estimates(off):
+    """A host that is four times slower or faster than it was measured is known so after some."""
+    known, spec, sizes = HAND, RunSpec((Layer(512),)), Sizes(48_000, 12_000, 10_000)
+    right = off * estimate.estimate(spec, sizes, HAND).seconds
+    for _ in range(6):
+        told = estimate.estimate(spec, sizes, known).seconds
+        known = known.learned(estimate.Outcome(told, right, 0, 0, 0, 0))
+    assert estimate.estimate(spec, sizes, known).seconds == pytest.approx(right, rel=0.1)
+    assert estimate.Calibration.from_json(known.to_json()) == known
+
+
+def test_a_run_of_a_moment_corrects_nothing():
+    assert HAND.learned(estimate.Outcome(0.2, 3.0, 0, 0, 0, 0)) == HAND
+
+
 def test_a_calibration_is_kept_for_its_own_host(tmp_path):
     path = tmp_path / "calibration.json"
     assert estimate.kept(path, "this one") is None

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from mnist_core.basis.numbers import percent
 from mnist_core.data.identity import MNIST_DIGEST
 from mnist_core.design.choices import ACTIVATIONS
 from mnist_core.design.spec import Augment, Conv, Layer, RunSpec
@@ -93,7 +94,7 @@ def test_the_notebook_is_valid_and_has_the_script_in_steps(taken, spec):
     for line in filter(None, keras_script.keras_code(spec).splitlines()[1:]):
         assert line in code.splitlines()
     compile(code, "notebook", "exec")
-    assert f"{run.test_accuracy:.2%}" in notebook.cells[0].source
+    assert percent(run.test_accuracy) in notebook.cells[0].source
     assert ("Distort" in code) == bool(spec.augment)
 
 
@@ -203,7 +204,7 @@ def test_a_chart_and_the_report_need_nothing_from_elsewhere(taken):
 def test_the_report_says_what_the_run_is(taken):
     page = made(taken, "report")
     for words in (
-        "784-24-10 · Adam", f"{taken.run.test_accuracy:.2%}", f"{SPEC.parameters:,}",
+        "784-24-10 · Adam", percent(taken.run.test_accuracy), f"{SPEC.parameters:,}",
         "BatchNormalization", "Dropout", "20 % of the training images", "Glorot uniform",
         "The bluer, the commoner the mistake",
     ):  # fmt: skip

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mnist_core.analysis import evaluation, explanation
+from mnist_core.basis.numbers import percent
 from mnist_core.design.choices import Conv
 from mnist_core.design.spec import Layer, RunSpec
 from mnist_core.network import initial
@@ -70,7 +71,7 @@ def test_a_run_is_played_again(visit, filmed, tiny):
     for step, frame in networks.items():
         app.select_slider(key=f"moment_{run}").set_value(step).run()
         right = (frame.predict(tiny.test.images).argmax(axis=1) == tiny.test.labels).mean()
-        assert f"After {step} batches it reads {right:.1%} of 200 test images" in text(app)
+        assert f"batches it reads {100 * right:.1f} % of 200 test images" in text(app)
     assert "Draw a digit on the Draw page" in text(app)
 
 
@@ -100,10 +101,10 @@ def metric(app, label):
 def test_the_scores_are_those_of_the_answers(visit, tiny, default):
     app = visit("evaluate")
     expected = evaluation.scores(tiny.test.labels, default)
-    assert metric(app, "Test accuracy") == f"{expected.accuracy:.2%}"
-    assert metric(app, "Top-2 accuracy") == f"{expected.top2_accuracy:.2%}"
+    assert metric(app, "Test accuracy") == percent(expected.accuracy)
+    assert metric(app, "Top-2 accuracy") == percent(expected.top2_accuracy)
     assert metric(app, "Loss") == f"{expected.loss:.4f}"
-    assert f"between {expected.low:.2%} and {expected.high:.2%}" in text(app)
+    assert f"between {100 * expected.low:.2f} % and {100 * expected.high:.2f} %" in text(app)
     for label, said in zip(tiny.test.labels[:5], default[:5].argmax(axis=1), strict=True):
         assert f"predicted {said}<br>true {label}" in text(app)
 
@@ -247,16 +248,16 @@ def test_an_image_leads_inside_to_the_damage_lab_and_to_the_canvas(visit, traine
 def test_damage_changes_the_measured_accuracy(visit, tiny, default):
     app = visit("evaluate", part="Damage")
     intact = int((default.argmax(axis=1) == tiny.test.labels).sum())
-    assert metric(app, "Accuracy with this damage") == f"{intact / 200:.2%}"
+    assert metric(app, "Accuracy with this damage") == percent(intact / 200)
     app.slider(key="damage.angle").set_value(90).run()
     net = models.default().network
     turned = explanation.Damage(angle=90)
     left = explanation.still_right(net, tiny.test.images, tiny.test.labels, turned)
     assert left < intact
-    assert metric(app, "Accuracy with this damage") == f"{left / 200:.2%}"
+    assert metric(app, "Accuracy with this damage") == percent(left / 200)
     assert f"all 200 test images, each damaged alike: {left} are read right" in text(app)
     app.button(key="undo_damage").click().run()
-    assert metric(app, "Accuracy with this damage") == f"{intact / 200:.2%}"
+    assert metric(app, "Accuracy with this damage") == percent(intact / 200)
 
 
 def test_without_a_layers_units_every_answer_is_the_same(visit, tiny, default):
@@ -273,4 +274,4 @@ def test_chosen_units_are_removed(visit, default):
     app.selectbox(key="damage.layer").set_value(points[-1]).run()
     app.multiselect(key=f"damage.units.{points[-1]}").set_value(list(range(60))).run()
     assert not app.exception
-    assert metric(app, "Accuracy with this damage") != f"{1:.2%}"
+    assert metric(app, "Accuracy with this damage") != percent(1)

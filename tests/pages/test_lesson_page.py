@@ -86,7 +86,7 @@ def test_a_mission_is_checked_when_a_run_meets_it(visit, runs, tiny):
         app.run()
         assert ("Mission accomplished" in text(app)) == met
     other = runs.create(SMALL, "bob", tiny.identity).id
-    assert other and "91.00%" in text(app)
+    assert other and "91.00 %" in text(app)
 
 
 def test_a_link_for_a_class_is_made_and_opens_as_it_says(visit):

@@ -100,7 +100,7 @@ def arriving(desk, mnist, monkeypatch):
 def test_the_sample_says_how_far_the_full_set_is(arriving):
     arriving.report(0.25)
     said = text(open_page("dataset"))
-    assert "sample" in said and "(25%)" in said
+    assert "sample" in said and "(25 %)" in said
 
 
 def test_the_sample_says_why_the_full_set_did_not_come(arriving):
@@ -120,7 +120,7 @@ def test_the_full_set_is_used_when_asked_for(arriving, mnist, monkeypatch):
 
 
 def test_home_says_how_good_the_default_model_is(visit):
-    assert f"{models.default().about['test_accuracy']:.2%}" in text(visit("home"))
+    assert f"{100 * models.default().about['test_accuracy']:.2f} %" in text(visit("home"))
 
 
 def test_home_shows_three_real_digits(visit, tiny):

@@ -1,15 +1,18 @@
 """The Runs page through AppTest: the list, two runs side by side, a race, a sweep."""
 
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from mnist_core.analysis import evaluation, experiments, race
 from mnist_core.analysis.sweep import Plan
+from mnist_core.basis.numbers import percent
 from mnist_core.design.spec import Layer, RunSpec
 from mnist_core.network import initial
 from mnist_core.network.network import Network
-from mnist_core.training import events
+from mnist_core.training import course, events
 from pages._runs import run_list
 from pages._shell import shared, visitors
 from tests.pages.visiting import open_page, query, remembered, text
@@ -82,8 +85,8 @@ def test_the_list_has_every_run_of_the_visitor_and_no_other(visit, trained, runs
     runs.create(DENSE, "bob", tiny.identity)
     shown = table(visit("runs"))
     assert shown["Status"].tolist() == ["queued", "finished"]
-    assert shown["Accuracy"].tolist()[1] == 0.9 and shown["Network"].tolist() == ["784-16-10"] * 2
-    assert shown["Name"].tolist()[0] == waiting.name and set(shown["Data"]) == {tiny.name}
+    assert shown["Accuracy"].tolist()[1] == 90.0 and "Network" not in shown  # alike in both
+    assert shown["Name"].tolist()[0] == waiting.name and "Data" not in shown
 
 
 def test_runs_are_found_sorted_and_filtered(visit, trained, runs):
@@ -92,12 +95,12 @@ def test_runs_are_found_sorted_and_filtered(visit, trained, runs):
     runs.star([high], "ada")
     app = visit("runs")
     app.selectbox(key="runs_by").set_value("Accuracy").run()
-    assert table(app)["Accuracy"].tolist() == [0.8, 0.2]
+    assert table(app)["Accuracy"].tolist() == [80.0, 20.0]
     app.text_input(key="find_run").set_value("SLOW").run()
     assert table(app)["Name"].tolist() == ["the slow one"]
     app.text_input(key="find_run").set_value("")
     app.toggle(key="starred_only").set_value(True).run()
-    assert table(app)["Accuracy"].tolist() == [0.8] and "★" in table(app)["Name"][0]
+    assert table(app)["Accuracy"].tolist() == [80.0] and "★" in table(app)["Name"][0]
     app.multiselect(key="run_states").set_value(["failed"]).run()
     assert "None of your runs" in app.info[0].value
 
@@ -163,7 +166,7 @@ def test_the_curves_run_along_each_axis(visit, trained, axis):
     app = visit("runs", tab="Compare", runs=f"{trained()}~{trained()}")
     app.selectbox(key="compared_metric").set_value("val_accuracy").run()
     app.selectbox(key="compared_axis").set_value(axis).run()
-    assert not app.exception and "ends best at 80.00 %" in text(app)
+    assert not app.exception and "is best with 80.00 %" in text(app)
 
 
 # ------------------------------------------------------------------------------ a race
@@ -230,7 +233,8 @@ def test_a_sweep_shows_the_best_and_what_matters(visit, swept):
     said = text(app)
     assert "4 trials in 12 s of training. Every combination was tried." in said
     assert "Of the differences, 100 % come from units" in said
-    assert next(m.value for m in app.metric if m.label == "Best validation accuracy") == "83.00%"
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert shown["Best validation accuracy"] == percent(0.83)
     app.button(key="take_best").click().run()
     assert app.title[0].value == "Build and train"
     assert remembered(app).spec.layers[0].units == 32
@@ -238,7 +242,7 @@ def test_a_sweep_shows_the_best_and_what_matters(visit, swept):
 
 def test_the_list_folds_a_sweep_which_can_be_deleted_and_had_back(visit, swept, runs):
     app = visit("runs")
-    assert not app.dataframe and "4 trials, the best reads 83.00%" in text(app)
+    assert not app.dataframe and "4 trials, the best reads 83.00 %" in text(app)
     app.button(key=f"unfold.{swept}").click().run()
     assert query(app)["sweep"] == swept
     app.button(key="delete_sweep").click().run()
@@ -264,3 +268,29 @@ def test_a_sweep_of_one_value_says_what_is_missing(visit):
     app = visit("runs", tab="Sweep")
     app.multiselect(key="sweep_settings").set_value([]).run()
     assert app.button(key="start_sweep").disabled and "two values or more" in text(app)
+
+
+def test_a_list_shows_what_tells_runs_apart_and_nothing_that_is_alike(visit, trained, runs):
+    plain, other = trained(accuracy=0.9), trained(replace(DENSE, seed=5, epochs=3), accuracy=0.8)
+    runs.append(other, [events.Marked(4, course.RATE, 0.01)])
+    runs.begin(plain), runs.begin(other)
+    shown = table(visit("runs"))
+    assert set(shown["Seed"]) == {"0", "5"} and len(set(shown["Name"])) == 2
+    changed = dict(zip(shown["Seed"], shown["Changed by hand"], strict=True))
+    assert changed == {"0": "nothing", "5": "learning rate 0.01 after 4 batches"}
+    assert all(len(curve) >= 1 for curve in shown["Validation"])
+    assert not {"Optimizer", "Batch size", "Guess"} & set(shown)
+
+
+def test_guesses_are_kept_and_summed_up(visit, desk, runs, tiny):
+    for guess, came in ((0.95, 0.90), (0.80, 0.83)):
+        run = runs.create(DENSE, "ada", tiny.identity).id
+        runs.guess(run, "ada", guess)
+        runs.guess(run, "bob", 0.1)  # not theirs
+        runs.guess(run, "ada", 0.5)  # and the first one stands
+        runs.begin(run)
+        runs.end(run, "finished", test_accuracy=came, test_loss=1.0, seconds=1.0)
+    app = visit("runs")
+    said = "Your guesses: 2 runs, 4.00 points off on average, 1 too high and 1 too low."
+    assert said in text(app)
+    assert sorted(table(app)["Guess"]) == [80.0, 95.0]

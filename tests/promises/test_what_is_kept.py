@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mnist_core import storage
+from mnist_core.basis.numbers import percent
 from mnist_core.data import dataset, own_data
 from mnist_core.design.spec import Layer, RunSpec
 from mnist_core.jobs import background
@@ -101,7 +102,7 @@ def test_each_is_shown_the_answers_to_their_own_digits(home, lab, as_visitor, ti
         said.append(network.predict(data.test.images))
         read = (said[-1].argmax(axis=1) == data.test.labels).mean()
         app.switch_page("pages/evaluate.py").run()
-        assert f"{read:.2%}" in "".join(str(m.value) for m in app.metric)
+        assert percent(read) in "".join(str(m.value) for m in app.metric)
     assert not np.array_equal(said[0], said[1]) and np.array_equal(said[1], said[2])
     for kept, name in ((first, "ada"), (second, "bob")):
         own_data.delete(name, kept.source)

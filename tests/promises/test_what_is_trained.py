@@ -80,7 +80,7 @@ def test_what_a_page_says_of_a_run_is_of_the_weights_that_it_has(lab, train, as_
     wait(lambda: lab.runs.known(run).status == "interrupted")
     assert before is not None and lab.runs.known(run).test_accuracy is None
     page = text(as_visitor("ada", "builder", run=run))
-    assert f"{before:.2%}" not in page
+    assert f"{100 * before:.2f} %" not in page
     lab.evaluate(run).result(120)
     network = Network.from_weights(slow, lab.runs.checkpoint(run).answer)
     right = (network.predict(tiny.test.images).argmax(axis=1) == tiny.test.labels).mean()
