@@ -9,10 +9,13 @@ from .spec import Augment, Conv, Layer, RunSpec
 
 @dataclass(frozen=True)
 class Recipe:
-    """A design with a name. `says` is what its tutorial teaches, in three sentences; `concepts`
-    are the ideas to look up for it, by their names on the Backprop page. `published` is the test
-    accuracy (0…1) that `source` reports."""
+    """A design with a name; `title` is what people call it.
 
+    `says` is what its tutorial teaches, in three sentences; `concepts` are the ideas to look up for
+    it, by their names on the Backprop page. `published` is the test accuracy (0…1) that `source`
+    reports."""
+
+    title: str
     spec: RunSpec
     source: str
     says: str
@@ -31,8 +34,30 @@ def network(spec: RunSpec) -> str:
     return "-".join((first, *hidden, last))
 
 
+def in_words(spec: RunSpec) -> str:
+    """The layers as one would say them: "convolutions of 32 and 64 filters, then layers of 128 and
+    64 units, with batch normalisation and dropout"."""
+    parts = []
+    if spec.convolutions:
+        parts.append(f"convolutions of {_listed([x.filters for x in spec.convolutions])} filters")
+    if spec.layers:
+        kind = "a layer" if len(spec.layers) == 1 else "layers"
+        parts.append(f"{kind} of {_listed([x.units for x in spec.layers])} units")
+    blocks = (*spec.convolutions, *spec.layers)
+    extras = ["batch normalisation"] * any(x.batch_norm for x in blocks)
+    extras += ["dropout"] * any(x.dropout for x in blocks)
+    said = ", then ".join(parts) or "no hidden layer"
+    return f"{said}, with {' and '.join(extras)}" if extras else said
+
+
+def _listed(numbers: list[int]) -> str:
+    *first, last = map(str, numbers)
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 RECIPES: dict[str, Recipe] = {
     "bn-128": Recipe(
+        "One layer, batch norm",
         RunSpec((Layer(128, batch_norm=True),), batch_size=32, epochs=10, keep="val_accuracy"),
         "One hidden layer with batch normalisation, as many first Keras tutorials have it.",
         "One hidden layer is enough for about 98 %. "
@@ -41,6 +66,7 @@ RECIPES: dict[str, Recipe] = {
         ("Batch norm", "Batches"),
     ),
     "bn-512-256": Recipe(
+        "Two wide layers, batch norm",
         RunSpec((Layer(512, batch_norm=True), Layer(256, batch_norm=True)), epochs=5,
                 keep="val_accuracy"),
         "Two wide layers, each followed by batch normalisation: the usual next tutorial.",
@@ -50,6 +76,7 @@ RECIPES: dict[str, Recipe] = {
         ("Overfitting", "Batch norm"),
     ),
     "dense-128-64": Recipe(
+        "Two plain layers",
         RunSpec((Layer(128), Layer(64)), epochs=10, validation="test"),
         "A plain 128-64 network validated on the test set, as many tutorials do.",
         "Two dense layers without any trick are a good baseline. "
@@ -58,6 +85,7 @@ RECIPES: dict[str, Recipe] = {
         ("Overfitting", "Activations"),
     ),
     "dropout-512-512": Recipe(
+        "Wide layers, dropout",
         RunSpec((Layer(512, dropout=0.2), Layer(512, dropout=0.2)), batch_size=128, epochs=5,
                 validation="test", schedule="cosine", loss="categorical"),
         "The network of Keras's old mnist_mlp example, which reports 98.40 % after 20 epochs of "
@@ -70,6 +98,7 @@ RECIPES: dict[str, Recipe] = {
         published=0.984,
     ),
     "rmsprop-512": Recipe(
+        "One wide layer, RMSprop",
         RunSpec((Layer(512),), optimizer="rmsprop", batch_size=128, epochs=5, validation="test"),
         "The first network of Chollet's “Deep Learning with Python”. The book prints 97.85 % "
         "and reruns since report up to 97.99 %, training on all 60,000 images.",
@@ -80,6 +109,7 @@ RECIPES: dict[str, Recipe] = {
         published=0.9799,
     ),
     "quick": Recipe(
+        "Best in 5 seconds",
         RunSpec((Layer(320, batch_norm=True),), learning_rate=0.004, batch_size=256, epochs=4,
                 validation_share=0.05, schedule="warmup"),
         "Found by trying: the best accuracy within 5 seconds of training on two cores.",
@@ -89,6 +119,7 @@ RECIPES: dict[str, Recipe] = {
         ("Learning rate", "Batch norm"),
     ),
     "numpy-128-64-32": Recipe(
+        "Three layers in NumPy",
         RunSpec((Layer(128), Layer(64), Layer(32)), learning_rate=0.002, batch_size=32, epochs=6,
                 validation_share=0.05, schedule="cosine", initializer="he_normal",
                 framework="numpy"),
@@ -101,6 +132,7 @@ RECIPES: dict[str, Recipe] = {
         published=0.971,
     ),
     "convnet": Recipe(
+        "Convolutions",
         RunSpec(
             (Layer(128, batch_norm=True, dropout=0.3),),
             learning_rate=0.002, batch_size=128, epochs=6, validation_share=0.05,
@@ -117,6 +149,7 @@ RECIPES: dict[str, Recipe] = {
         published=0.992,
     ),
     "default": Recipe(
+        "The model that answers here",
         RunSpec(
             (Layer(128, batch_norm=True, dropout=0.3),),
             learning_rate=0.003, batch_size=128, epochs=9, validation_share=0.05,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
+from mnist_core.basis import numbers
 from mnist_core.design import recipe_figures
-from mnist_core.design.recipes import RECIPES, Recipe, network
-from mnist_core.design.spec import RunSpec
+from mnist_core.design.recipes import RECIPES, Recipe, in_words
+from mnist_core.design.spec import OPTIMIZERS, RunSpec
 from pages._builder import state
 from pages._shell import design, navigation, session
 
@@ -18,7 +19,8 @@ def panel(spec: RunSpec) -> None:
     with st.expander("Begin with a recipe", icon=":material/menu_book:", key="recipes",
                      expanded=state.mine().before is not None):  # fmt: skip
         st.pills("Recipe", list(RECIPES), key="recipe", label_visibility="collapsed",
-                 on_change=_load, args=(spec,))  # fmt: skip
+                 format_func=lambda name: RECIPES[name].title, on_change=_load,
+                 args=(spec,))  # fmt: skip
         if loaded:
             _about(loaded, RECIPES[loaded])
         else:
@@ -31,8 +33,9 @@ def panel(spec: RunSpec) -> None:
 
 def _about(name: str, recipe: Recipe) -> None:
     spec = recipe.spec
-    st.markdown(f"**{network(spec)}**, {spec.optimizer}, batches of {spec.batch_size}, "
-                f"{spec.epochs} epochs")  # fmt: skip
+    said = in_words(spec)
+    st.markdown(f"**{said[0].upper()}{said[1:]}**. {OPTIMIZERS[spec.optimizer].label}, batches of "
+                f"{spec.batch_size}, {numbers.some(spec.epochs, 'epoch')}.")  # fmt: skip
     st.markdown(recipe.says)
     if found := recipe_figures.known().get(name):
         ours, keras = (recipe_figures.percent(x) for x in (found.ours, found.keras))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from PIL import Image, ImageDraw
 
 from pages._shell import shared, tour
 from pages._shell.state import bench, visit
@@ -51,6 +52,16 @@ def page(with_design: bool = False) -> None:
         bench().written = None  # of a link that is no longer there
     shared.service()  # its worker warms up while the visitor looks around
     tour.show(visit().page, lambda stem: PAGES[stem][0], go)
+
+
+@cache
+def icon() -> Image.Image:
+    """The page's icon, drawn here: Streamlit's own would be fetched from another host."""
+    picture = Image.new("RGBA", (64, 64))
+    pen = ImageDraw.Draw(picture)
+    pen.rounded_rectangle((0, 0, 63, 63), 14, fill="#4666E8")
+    pen.line([(18, 18), (46, 18), (28, 50)], fill="white", width=8, joint="curve")
+    return picture
 
 
 def link(stem: str, label: str, query: Mapping[str, str] | None = None, **how: Any) -> None:

@@ -350,6 +350,18 @@ def test_a_design_travels_by_its_url(go):
     assert parameters(other) == query
 
 
+@pytest.mark.parametrize("stem", PAGES)
+def test_nothing_is_fetched_from_elsewhere(stem, visitor, server):
+    page, elsewhere = visitor(), set()
+    page.on("request", lambda request: elsewhere.add(request.url)
+            if not request.url.startswith((server.url("home").rstrip("/"), "data:", "blob:"))
+            else None)  # fmt: skip
+    page.goto(server.url(stem))
+    settle(page)
+    page.wait_for_timeout(500)
+    assert not {url for url in elsewhere if "127.0.0.1" not in url and "localhost" not in url}
+
+
 # ------------------------------------------------------------------------ phone
 
 

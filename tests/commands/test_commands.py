@@ -41,7 +41,7 @@ def digit(mnist, tmp_path):
 def small(monkeypatch):
     """A recipe that trains in a moment."""
     spec = RunSpec((Layer(24, batch_norm=True),), batch_size=16, epochs=3)
-    monkeypatch.setitem(recipes.RECIPES, "small", recipes.Recipe(spec, "a test", "Nothing."))
+    monkeypatch.setitem(recipes.RECIPES, "small", recipes.Recipe("T", spec, "a test", "Nothing."))
     return spec
 
 
@@ -75,7 +75,7 @@ def test_train_reports_what_it_did(small, tiny, capsys, tmp_path):
 def test_both_kinds_of_model_file_predict_the_same(
     convolutions, small, tiny, digit, capsys, tmp_path, monkeypatch
 ):
-    recipe = recipes.Recipe(replace(small, convolutions=convolutions), "a test", "Nothing.")
+    recipe = recipes.Recipe("T", replace(small, convolutions=convolutions), "a test", "Nothing.")
     monkeypatch.setitem(recipes.RECIPES, "small", recipe)
     found = []
     for kind in ("npz", "keras"):
@@ -98,7 +98,7 @@ def test_without_json_nothing_but_sentences_is_printed(digit, capsys):
 
 def test_a_training_that_diverges_exits_with_1(tiny, monkeypatch, capsys):
     spec = RunSpec((Layer(64, "linear"),) * 3, "sgd", learning_rate=10.0, epochs=3)
-    monkeypatch.setitem(recipes.RECIPES, "wild", recipes.Recipe(spec, "a test", "Nothing."))
+    monkeypatch.setitem(recipes.RECIPES, "wild", recipes.Recipe("T", spec, "a test", "Nothing."))
     assert main(["train", "--recipe", "wild", "--data", tiny.source]) == 1
     out, err = capsys.readouterr()
     assert "learning rate" in err.splitlines()[-1] and not out

@@ -10,7 +10,7 @@ from mnist_core.design.recipes import RECIPES, Recipe
 from mnist_core.design.spec import Layer, RunSpec
 from mnist_core.tools import measure_recipes
 
-SMALL = Recipe(RunSpec((Layer(16),), epochs=1, batch_size=16), "Ours.", "A. B. C.", ())
+SMALL = Recipe("Small", RunSpec((Layer(16),), epochs=1, batch_size=16), "Ours.", "A. B. C.", ())
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_figures_are_kept_and_forgotten_when_the_recipe_changes(small, monkeypat
     assert [line.split(":")[0] for line in told] == ["small, seed 0", "small, seed 1"]
     assert json.loads(path.read_text())["seeds"] == [0, 1]
     changed = SMALL.spec.__class__((Layer(17),), epochs=1, batch_size=16)
-    monkeypatch.setitem(recipes.RECIPES, "small", Recipe(changed, "Ours.", "A. B. C.", ()))
+    monkeypatch.setitem(recipes.RECIPES, "small", Recipe("Small", changed, "Ours.", "A. B. C.", ()))
     assert recipe_figures.known(path) == {}
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from mnist_core.design.recipes import RECIPES, network
+from mnist_core.design.recipes import RECIPES, in_words, network
 from mnist_core.design.spec import Conv, Layer, RunSpec
 from mnist_core.exports import keras_script
 
@@ -53,3 +53,13 @@ def test_a_network_in_short():
     assert network(spec) == "784-512 BN drop 0.25-64-10"
     spec = RunSpec((), convolutions=(Conv(32, batch_norm=True), Conv(64, dropout=0.5)))
     assert network(spec) == "28x28-conv32 BN-conv64 drop 0.5-10"
+
+
+def test_a_recipe_is_said_in_words():
+    said = {name: in_words(recipe.spec) for name, recipe in RECIPES.items()}
+    assert said["bn-128"] == "a layer of 128 units, with batch normalisation"
+    assert said["numpy-128-64-32"] == "layers of 128, 64 and 32 units"
+    assert said["convnet"] == ("convolutions of 32 and 64 filters, then a layer of 128 units, with "
+                               "batch normalisation and dropout")  # fmt: skip
+    assert len({recipe.title for recipe in RECIPES.values()}) == len(RECIPES)
+    assert in_words(RunSpec(())) == "no hidden layer"
