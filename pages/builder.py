@@ -48,6 +48,8 @@ def design_side(places: Places) -> None:
     lesson_maker.maker(spec)
     links.design_to_url(spec)
     run = links.run_in_url()
+    if run is None or not run.active:
+        shared.service().look_at(spec, shared.data().identity)
     with places.lesson:
         _link_notice(spec)
         lesson_maker.note(spec)

@@ -159,6 +159,17 @@ class Cluster:
         workers = self._client.scheduler_info(n_workers=-1)["workers"]
         return {a: int(w.get("resources", {}).get("train", 0)) for a, w in workers.items()}
 
+    def prepare(self, spec: RunSpec, data: Identity, ended: Callable[[Future], None]) -> None:
+        """Have the embedded worker compile a design beside the queue; `ended` as for `train`.
+        Somebody else's workers are left alone: nobody knows which of them will train it."""
+        if self._process is None:
+            return
+        self._preparing = self._client.submit(
+            worker.prepare, spec.to_query(), data, key=f"prepare-{time.time_ns()}", retries=0,
+            pure=False,
+        )  # kept: Dask drops a task that nobody holds
+        self._preparing.add_done_callback(ended)
+
     def calibrate(self, source: str) -> None:
         """Have a worker measure its machine, on the data of `source`, when it has nothing to do."""
         self._measuring = self._client.submit(

@@ -19,6 +19,7 @@ from mnist_core import storage
 from mnist_core.basis import LabError
 from mnist_core.data import dataset
 from mnist_core.data.identity import Identity
+from mnist_core.design.spec import RunSpec
 from mnist_core.estimates import estimate, host
 from mnist_core.runs import expiry
 from mnist_core.runs.database import StoreError
@@ -26,6 +27,7 @@ from mnist_core.runs.patience import Patient
 from mnist_core.runs.records import Run, Runs
 from mnist_core.training.events import ClusterLost, Event, timeline
 
+from .ahead import LARGE, Ahead
 from .errands import Errands
 from .trainings import Trainings
 
@@ -40,8 +42,6 @@ RETRY_SECONDS = 1.0  # between two attempts to reach a scheduler that does not a
 # What can be amiss: each condition has one owner here, which raises it and clears it.
 CONDITIONS = ("failed", "away", "workers", "records", "disk")
 WATCHED_SECONDS = 120.0  # a browser asks for a hidden page once a minute
-MEMORY_LIMIT = 1.5e9  # bytes that a worker may take: each design leaves some of its code behind
-HEADROOM = 0.25e9  # bytes that one more job may add: the largest design was seen to add 0.16e9
 
 
 class Dispatcher:
@@ -59,7 +59,7 @@ class Dispatcher:
         self.calibration = None if scheduler else estimate.kept(self._figures, host.identity())
         self.closing = threading.Event()
         self.records: Runs = Patient(runs, partial(self.amiss, "records"), self.closing)
-        self.errands, self.trainings = Errands(self), Trainings(self)
+        self.errands, self.trainings, self.ahead = Errands(self), Trainings(self), Ahead(self)
         self.seen: dict[str, float] = {}  # when each run was last looked at
         self._inbox: queue.Queue[Callable[[], None] | None] = queue.Queue()
         self._cluster: Cluster | None = None
@@ -82,6 +82,10 @@ class Dispatcher:
     def tell(self, run: str, command: str, value: Any = None) -> None:
         """Pass a command on to whoever trains the run, now or when it begins."""
         self._inbox.put(lambda: self.trainings.tell(run, command, value))
+
+    def look_at(self, spec: RunSpec, data: Identity) -> None:
+        """Somebody looks at this design: have it compiled when there is nothing else to do."""
+        self._inbox.put(lambda: self.ahead.wish(spec, data))
 
     def close(self) -> None:
         """End the thread and all that it started."""
@@ -164,6 +168,8 @@ class Dispatcher:
                 job = None
             if job:
                 self._guarded(job)
+            if self._cluster and self.idle():
+                self._guarded(self.ahead.prepare)
             if time.monotonic() - self._ticked > TICK_SECONDS:
                 self._guarded(self._tick)
                 self._clean()
@@ -184,7 +190,7 @@ class Dispatcher:
         self.amiss("workers", "" if self.cluster.slots() else f"{missing}.")
         self.errands.give_up()
         self._dispatch()
-        if self._unmeasured and not (self.trainings or self.errands or self.records.line()):
+        if self._unmeasured and self.idle():
             self._unmeasured = False  # only now: beside a training the machine seems slower
             self.cluster.calibrate(self.source)
 
@@ -203,6 +209,10 @@ class Dispatcher:
             self._cluster.close()
 
     # ---- the queue
+
+    def idle(self) -> bool:
+        """Whether nothing is under way and nothing waits."""
+        return not (self.trainings or self.errands or self.records.line())
 
     def _dispatch(self) -> None:
         """Give waiting jobs to free slots. The queue is kept here, not in Dask: Dask would assign
@@ -274,7 +284,8 @@ class Dispatcher:
     def after(self, done: Done | None) -> None:
         """Between two jobs: what has expired goes, and a worker that has grown is replaced."""
         self._clean(soon=True)
-        if done and done.memory > MEMORY_LIMIT - HEADROOM:
+        self.ahead.memory = done.memory if done else 0  # a worker that has died begins small
+        if done and done.memory > LARGE:
             self.state = "starting"
             self._guarded(lambda: self.cluster.replace(done.worker))
         self._dispatch()

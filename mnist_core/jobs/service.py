@@ -119,6 +119,13 @@ class Service:
                     f"{unseen / 60:.0f} minutes: look at it, stop it, or let it end first."
                 )
 
+    def look_at(self, spec: RunSpec, data: Identity) -> None:
+        """Say that somebody looks at a design, which may be trained next: an idle worker compiles
+        it, so that its first step comes sooner. Nothing for NumPy, which compiles nothing, or for a
+        design that cannot be trained."""
+        if spec.framework == "keras" and not any(p.blocking for p in spec.problems()):
+            self._dispatcher.look_at(spec, data)
+
     def watched(self, run: str) -> None:
         """Say that somebody looks at a run: its page calls this as long as it is open."""
         self._dispatcher.seen[run] = time.time()

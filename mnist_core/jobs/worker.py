@@ -145,6 +145,18 @@ def call(name: str, arguments: Mapping[str, Any]) -> Done:
         return _done(getattr(tapes, CALLS[name])(**arguments))
 
 
+def prepare(query: dict[str, str], wanted: Identity) -> Done:
+    """Compile a design that somebody looks at, so that its training begins at once; nothing while
+    there is a training, or without the data."""
+    if not _jobs and (data := _load(wanted)) is not None:
+        from mnist_core.training import engine
+
+        with _engine:
+            if not _jobs:
+                engine.prepared(RunSpec.from_query(query), data)
+    return _done(True)
+
+
 def convert(query: dict[str, str], weights: Mapping[str, np.ndarray], name: str) -> Done:
     """Make one of `model_formats.MODEL_FILES` of a design with these weights; `result` is its
     bytes."""

@@ -424,10 +424,10 @@ def test_data_that_a_worker_lacks_is_sent_to_it_and_the_job_begins_again(service
 
 def test_a_worker_that_has_grown_is_replaced_between_two_jobs(service, submit):
     first, second, third = submit(), submit(), submit()
-    end(job(0), memory=dispatcher.MEMORY_LIMIT - dispatcher.HEADROOM - 1)
+    end(job(0), memory=dispatcher.LARGE - 1)
     wait(lambda: status(service, second) == "running")
     assert made[-1].replaced == []
-    end(job(1), memory=dispatcher.MEMORY_LIMIT - dispatcher.HEADROOM + 1)
+    end(job(1), memory=dispatcher.LARGE + 1)
     wait(lambda: status(service, third) == "running")
     wait(lambda: len(made[-1].jobs) == 3)
     assert made[-1].replaced == ["tcp://w"]

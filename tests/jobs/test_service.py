@@ -38,7 +38,7 @@ def wait(condition, seconds=180.0):
 @pytest.fixture(scope="module")
 def service(tmp_path_factory, tiny):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dispatcher, "MEMORY_LIMIT", 1e12)  # a replacement has a test of its own
+        patch.setattr(dispatcher, "LARGE", 1e12)  # a replacement has a test of its own
         service = Service(Runs(measured(tmp_path_factory.mktemp("runs"))), tiny.source).start()
         yield service
         service.close()
@@ -95,8 +95,9 @@ def paused(service, submit):
         service.tell(run, "slow", 0.05)  # or it may be over before the word arrives
         wait(lambda: under_way(service, run))
         service.tell(run, "pause")
-        wait(lambda: marks(service, run) == ["paused"])
+        wait(lambda: marks(service, run) == ["slow motion", "paused"])
         service.tell(run, "slow", 0.0)
+        wait(lambda: marks(service, run)[-1] == "full speed")
         return run
 
     return paused
@@ -210,7 +211,7 @@ def test_a_learning_rate_is_changed_in_the_middle(service, paused, status):
         service.tell(run, "nonsense")  # is refused, and ends nothing
     service.tell(run, "resume")
     wait(lambda: status(run) == "finished")
-    paused_at, changed, resumed = of(events.Marked, service, run)
+    _slow, paused_at, _full, changed, resumed = of(events.Marked, service, run)
     assert changed == events.Marked(paused_at.step, "learning rate", 0.0025)
     assert resumed.step == changed.step < service.runs.history(run)[-1].step
     assert service.runs.checkpoint(run).learning_rate == 0.0025
@@ -332,7 +333,7 @@ def test_a_worker_that_has_grown_is_replaced_between_two_runs(service, submit, s
     before = worker_process(service).pid
     first, second = submit(SHORT), submit(SHORT)
     with monkeypatch.context() as patch:
-        patch.setattr(dispatcher, "MEMORY_LIMIT", 0.0)
+        patch.setattr(dispatcher, "LARGE", 0.0)
         wait(lambda: status(first) == "finished" and status(second) == "running")
     wait(lambda: status(second) == "finished")
     assert worker_process(service).pid != before
@@ -463,3 +464,17 @@ def test_the_web_side_imports_no_tensorflow():
         "sys.exit(bool(heavy & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+def test_a_design_that_was_looked_at_begins_at_once(service, submit, status, tiny):
+    def compiling(spec):
+        run = submit(spec)
+        wait(lambda: status(run) == "finished")
+        return of(events.Compiled, service, run)[0].seconds
+
+    looked_at, other = (RunSpec((Layer(n),) * 3, batch_size=48, epochs=1) for n in (40, 44))
+    wait(lambda: service.state == "ready" and not service.runs.active())
+    service._dispatcher.ahead.memory = 0
+    service.look_at(looked_at, tiny.identity)
+    wait(lambda: service._dispatcher.ahead.memory)
+    assert compiling(other) > 3 * compiling(looked_at)
