@@ -86,6 +86,12 @@ def test_two_machines_train_two_runs_at_once_on_the_same_data(
     assert status(service, ada) == status(service, bob) == "stopped"
 
 
+def warm():
+    """Called in a worker: whether it has TensorFlow by now and has nothing else to do."""
+    ours = sys.modules.get("mnist_core.jobs.worker")
+    return "keras" in sys.modules and ours is not None and not ours._engine.locked()
+
+
 @pytest.mark.slow
 def test_a_class_that_presses_train_at_once_is_shared_out_to_both_machines(
     machines, service, tiny, monkeypatch
@@ -96,6 +102,7 @@ def test_a_class_that_presses_train_at_once_is_shared_out_to_both_machines(
     machines.worker()
     service.start()
     wait(lambda: service._dispatcher._cluster and service._dispatcher._cluster.slots() == 2)
+    wait(lambda: all(service._dispatcher._cluster._client.run(warm).values()))
     where, real = {}, service._dispatcher._cluster.result
 
     def result(future):
@@ -106,8 +113,7 @@ def test_a_class_that_presses_train_at_once_is_shared_out_to_both_machines(
     runs = [service.submit(SHORT, f"visitor {i}", tiny.identity).id for i in range(12)]
     wait(lambda: not service.runs.active())
     assert {status(service, run) for run in runs} == {"finished"}
-    (first,), (second,) = ([at for key, at in where.items() if run in key] for run in runs[:2])
-    assert len(where) == 12 and first != second  # the second machine was not left idle
+    assert len(where) == 12 and len(set(where.values())) == 2
     assert all(service.runs.model_file(run) for run in runs)  # no disk is shared: all came here
 
 
