@@ -4,6 +4,7 @@
 import numpy as np
 import pytest
 
+from mnist_core.basis.numbers import percent
 from mnist_core.design.spec import Layer, RunSpec
 from mnist_core.network.network import Network
 from mnist_core.runs import models
@@ -52,8 +53,8 @@ def test_a_run_is_taken_away_and_brought_back(go, mnist):
     file = {"name": "mine.npz", "mimeType": "application/octet-stream", "buffer": weights}
     page.locator(".st-key-import_file input").set_input_files(file)
     button(page, "import").click()
-    measured = page.get_by_text("of the test images are read correctly")
+    measured = page.get_by_text("of the test images are read right")
     page.get_by_text("Imported: these weights").wait_for()
     measured.wait_for(timeout=TRAINED)
     right = Network.predict(model.network, mnist.test.images).argmax(axis=1) == mnist.test.labels
-    assert f"{np.mean(right):.2%}" in measured.inner_text()
+    assert percent(np.mean(right)) in measured.inner_text()
