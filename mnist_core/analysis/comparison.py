@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mnist_core.basis import numbers
+from mnist_core.basis.numbers import plain
 from mnist_core.design import recipes
 from mnist_core.design.choices import (
     ACTIVATIONS,
@@ -20,7 +21,6 @@ from mnist_core.design.choices import (
     SCHEDULES,
 )
 from mnist_core.design.spec import RunSpec
-from mnist_core.design.variations import plain
 from mnist_core.runs.records import Run
 from mnist_core.statistics.smoothing import smoothed
 from mnist_core.training import course

@@ -80,7 +80,7 @@ def diverged(run: Course) -> Verdict | None:
     checkpoint if there is one, which was taken while the loss was finite, else anew."""
     failed = course.of(events.Failed, run.history)
     losses = course.of(events.Progress, run.history)
-    if not failed or "The loss became" not in failed[-1].message:
+    if not failed or not failed[-1].diverged:
         return None
     step, lower = failed[-1].step, max(run.rate / 10, LIMITS["learning_rate"].low)
     worst = max((e.loss for e in losses), default=math.nan)

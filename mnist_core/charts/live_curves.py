@@ -78,7 +78,7 @@ def _marks(
             rate = event.what == course.RATE and event.value is not None
             text = numbers.plain(event.value or 0) if rate else _WORDS.get(event.what, event.what)
             found.append((event.step, text))
-        elif isinstance(event, events.Failed) and "The loss became" in event.message:
+        elif isinstance(event, events.Failed) and event.diverged:
             found.append((event.step, "no number"))
     if best:
         found.append((best.step, f"best: {best.epoch}"))

@@ -1,5 +1,5 @@
 """What of a design can be varied, in a race or a sweep: one table, from which the controls, the
-search and the words are made. Standard library only.
+search and the words are made. Pure Python.
 """
 
 from __future__ import annotations
@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+
+from mnist_core.basis.numbers import plain
 
 from .choices import ACTIVATIONS, INITIALIZERS, OPTIMIZERS, SCHEDULES, Layer
 from .spec import RunSpec
@@ -28,11 +30,6 @@ class Setting:
     write: Callable[[Any], str] = str
     scale: str = ""
     step: int = 0
-
-
-def plain(number: float) -> str:
-    """A number without an exponent or needless zeros."""
-    return f"{number:.8f}".rstrip("0").rstrip(".") if number < 1 else f"{number:,g}"
 
 
 def _own(name: str, label: str, options: tuple, **how: Any) -> Setting:

@@ -11,11 +11,10 @@ from typing import Any
 from mnist_core.analysis import evaluation
 from mnist_core.analysis.comparison import described
 from mnist_core.basis import numbers
-from mnist_core.basis.numbers import percent
+from mnist_core.basis.numbers import percent, plain
 from mnist_core.charts.plotting import Chart
 from mnist_core.design.choices import ACTIVATIONS, INITIALIZERS, OPTIMIZERS
 from mnist_core.design.spec import RunSpec
-from mnist_core.design.variations import plain
 from mnist_core.runs.artifacts import Evaluation
 from mnist_core.runs.records import Run
 

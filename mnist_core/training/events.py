@@ -14,6 +14,8 @@ import numpy as np
 
 from .snapshots import Snapshot
 
+DIVERGED = "The loss became"  # how the message of a run begins whose loss is no finite number
+
 
 @dataclass(frozen=True)
 class Best:
@@ -177,6 +179,11 @@ class Failed:
 
     step: int
     message: str
+
+    @property
+    def diverged(self) -> bool:
+        """Whether its loss was no finite number any more, as records of any age say it."""
+        return self.message.startswith(DIVERGED)
 
 
 class WorkerDied(Exception):

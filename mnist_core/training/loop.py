@@ -316,6 +316,6 @@ class Run:
         """Why the run is lost, if it is; kept in `failure`."""
         if not np.isfinite(loss):
             self.failure = events.Failed(
-                step, f"The loss became {loss} at step {step:,}: "
+                step, f"{events.DIVERGED} {loss} at step {step:,}: "
                 f"a learning rate of {self.rate:g} is too large; lower it.")
         return self.failure

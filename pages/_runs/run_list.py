@@ -92,7 +92,7 @@ def _table(shown: list[Run]) -> list[Run]:
         return []
     chosen = _ticked(shown)
     active = sum(run.active for run in shown)
-    st.caption(f"{len(shown)} run{'s' * (len(shown) != 1)}"
+    st.caption(f"{numbers.some(len(shown), 'run')}"
                f"{f', {active} not over yet' if active else ''}. Tick some to do something with "
                "them.")  # fmt: skip
     return [shown[i] for i in chosen if i < len(shown)]
@@ -187,7 +187,7 @@ def _undo() -> None:
     if not ids:
         return
     with st.container(horizontal=True, vertical_alignment="center", key="undo"):
-        st.caption(f"{len(ids)} run{'s' * (len(ids) > 1)} deleted.", width="content")
+        st.caption(f"{numbers.some(len(ids), 'run')} deleted.", width="content")
         st.button("Undo", icon=":material/undo:", key="undo_delete", on_click=_restore,
                   args=(ids,))  # fmt: skip
 

@@ -7,7 +7,7 @@ import streamlit as st
 from mnist_core.analysis import experiments as under_way
 from mnist_core.analysis import sweep
 from mnist_core.analysis.sweep import METHODS, SECONDS, Plan, Trial
-from mnist_core.basis import LabError
+from mnist_core.basis import LabError, numbers
 from mnist_core.basis.numbers import percent
 from mnist_core.charts import run_charts
 from mnist_core.design.variations import SETTINGS, applicable
@@ -104,7 +104,7 @@ def _now(group_id: str, was_running: bool) -> None:
 
 def _headline(group: Group, trials: list[Trial]) -> None:
     scored = sum(trial.score is not None for trial in trials)
-    count = f"{scored} trial{'s' * (scored != 1)}"
+    count = numbers.some(scored, "trial")
     spent, budget = group.body["spent"], group.body["seconds"]
     if group.status == "running":
         runs = shared.runs().members(group.id)
