@@ -373,6 +373,20 @@ def test_a_killed_worker_interrupts_its_run_which_can_be_taken_up_again(service,
     assert service.runs.get(killed).test_accuracy > 0.6
 
 
+def test_a_design_that_was_looked_at_begins_at_once(service, submit, status, tiny):
+    def compiling(spec):
+        run = submit(spec)
+        wait(lambda: status(run) == "finished")
+        return of(events.Compiled, service, run)[0].seconds
+
+    looked_at, other = (RunSpec((Layer(n),) * 3, batch_size=48, epochs=1) for n in (40, 44))
+    wait(lambda: service.state == "ready" and not service.runs.active())
+    service._dispatcher.ahead.memory = 0
+    service.look_at(looked_at, tiny.identity)
+    wait(lambda: service._dispatcher.ahead.memory)
+    assert compiling(other) > 3 * compiling(looked_at)
+
+
 def test_nothing_listens_beyond_this_machine(service):
     processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
     sockets = [s for process in processes for s in process.net_connections("inet")]
@@ -464,17 +478,3 @@ def test_the_web_side_imports_no_tensorflow():
         "sys.exit(bool(heavy & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
-
-
-def test_a_design_that_was_looked_at_begins_at_once(service, submit, status, tiny):
-    def compiling(spec):
-        run = submit(spec)
-        wait(lambda: status(run) == "finished")
-        return of(events.Compiled, service, run)[0].seconds
-
-    looked_at, other = (RunSpec((Layer(n),) * 3, batch_size=48, epochs=1) for n in (40, 44))
-    wait(lambda: service.state == "ready" and not service.runs.active())
-    service._dispatcher.ahead.memory = 0
-    service.look_at(looked_at, tiny.identity)
-    wait(lambda: service._dispatcher.ahead.memory)
-    assert compiling(other) > 3 * compiling(looked_at)
