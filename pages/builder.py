@@ -12,6 +12,7 @@ from pages._builder import (
     after_run,
     control_bar,
     design_form,
+    inside_panel,
     lesson_maker,
     live_run,
     plan,
@@ -84,7 +85,7 @@ def code(spec: RunSpec) -> None:
     st.code(keras_script.keras_code(spec), language="python")
 
 
-def live(run_id: str, line: Any, card: Any) -> None:
+def live(run_id: str, line: Any, card: Any, within: Any) -> None:
     """The run as it is now; a fragment that draws itself anew while the run goes on."""
     shared.service().watched(run_id)
     run = shared.runs().known(run_id)
@@ -93,6 +94,9 @@ def live(run_id: str, line: Any, card: Any) -> None:
         st.html(live_run.line(run, history).html())
     with card:
         live_run.draw(run, run.spec, history)
+    inside_panel.ask(run)
+    with within:
+        inside_panel.draw(run)
     said = course.steering(run.spec, history) if run.active else None
     seen = (run.id, run.status, run.test_accuracy, said)
     if seen != state.mine().seen:
@@ -101,18 +105,20 @@ def live(run_id: str, line: Any, card: Any) -> None:
         st.rerun()
 
 
-def run_side(run: Run | None, line: Any, card: Any) -> None:
+def run_side(run: Run | None, line: Any, card: Any, within: Any) -> None:
     """The live part: its line in the bar, its curves among the tabs."""
     if run:
         moving = run.active or live_run.measuring(run)
         notes.fragment(live, run_every=LIVE_SECONDS if moving else STILL_SECONDS)(
-            run.id, line, card
+            run.id, line, card, within
         )
         return
     with line:
         st.html(live_run.line(None, []).html())
     with card:
         live_run.draw(None, bench().spec or RunSpec(), [])
+    with within:
+        inside_panel.draw(None)
 
 
 navigation.page(with_design=True)
@@ -125,13 +131,16 @@ with right, st.container(key="workspace"):
         buttons, line = st.container(), st.container()
     planned = st.container()
     note = st.container()
-    card, layers, script = st.tabs(["Curves", "Layers", "Keras code"])
+    card, looks, layers, script = st.tabs(["Curves", "Inside", "Layers", "Keras code"])
+    with looks:
+        inside_panel.switch()
+        within = st.container()
     verdict = st.container(key="word")
     further = st.container()
 with left:
     notes.fragment(design_side)(Places(lesson, buttons, planned, layers, script))
 run = links.run_in_url()
-run_side(run, line, card)
+run_side(run, line, card, within)
 if run:
     with note:
         after_run.design_note(run, bench().spec or run.spec)

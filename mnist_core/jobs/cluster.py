@@ -25,6 +25,7 @@ from mnist_core.design.spec import RunSpec
 from mnist_core.runs.records import Run
 from mnist_core.training import events
 from mnist_core.training.events import ClusterLost, WorkerDied
+from mnist_core.training.inside import Inside
 
 from . import worker
 
@@ -226,6 +227,10 @@ class Cluster:
     def newest_checkpoint(self, address: str, run: str) -> events.Checkpoint | None:
         """The latest checkpoint of a run that the worker at `address` is training."""
         return self._asked(address, worker.newest_checkpoint, run)
+
+    def newest_look(self, address: str, run: str) -> Inside | None:
+        """The latest look inside a run that the worker at `address` is training."""
+        return self._asked(address, worker.newest_look, run)
 
     def where(self, future: Future) -> str:
         """The address of the worker that a job was given to, "" while there is none."""

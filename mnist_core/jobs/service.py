@@ -11,7 +11,7 @@ import atexit
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,6 +28,9 @@ from mnist_core.training.events import Checkpoint
 
 from .dispatcher import WATCHED_SECONDS, Dispatcher
 from .errands import Call, Conversion, Errand, Reading
+
+if TYPE_CHECKING:  # the first page must not wait for a network's arithmetic
+    from mnist_core.training.inside import Inside
 
 WAITING_EACH = 3  # runs that one visitor may have in the queue, beside the one that trains
 
@@ -158,10 +161,16 @@ class Service:
         return record
 
     def tell(self, run: str, command: str, value: float | None = None) -> None:
-        """Pause, resume, step, slow or learning_rate. A queued run obeys as soon as it begins, one
-        that has just ended not at all. Raises LabError for what no training can be told."""
+        """Pause, resume, step, slow, learning_rate or look. A queued run obeys as soon as it
+        begins, one that has just ended not at all. Raises LabError for what no training can be
+        told."""
         control.check(command, value)
         self._dispatcher.tell(run, command, value)
+
+    def inside(self, run: str) -> Inside | None:
+        """The latest look into a run that was told to "look" and is still training, or was until
+        just now; None if there is none."""
+        return self._dispatcher.trainings.looks.get(run)
 
     def stop(self, run: str) -> None:
         """End a run: at once if it is queued, after its current chunk if it is running."""

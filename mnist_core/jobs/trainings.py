@@ -18,8 +18,11 @@ from .office import CRASHED, Office
 if TYPE_CHECKING:  # Dask is imported by the service's own thread
     from distributed import Future
 
+    from mnist_core.training.inside import Inside
+
     from .worker import Result
 
+LOOKS_KEPT = 50  # of some 30 kB
 SMALLER = "If this happens again, the machine may be short of memory: make the design smaller"
 
 
@@ -32,6 +35,7 @@ class Trainings:
         self._where: dict[str, str] = {}  # the worker that has spoken of each of these
         self._moved: set[str] = set()  # runs that were taken up on another machine once
         self._told: dict[str, list[tuple]] = {}  # commands that no worker has heard yet
+        self.looks: dict[str, Inside] = {}  # the latest into each run that is looked into
 
     def __len__(self) -> int:
         """How many are under way."""
@@ -69,8 +73,14 @@ class Trainings:
         where = self._where[run] = message["worker"]
         said = (events.from_wire(values) for values in message["events"])
         happened = [event for event in said if event]
-        self._office.records.append(run, happened)
+        if happened:
+            self._office.records.append(run, happened)
         self.deliver(run)
+        if message.get("looked") and (seen := cluster.newest_look(where, run)):
+            self.looks.pop(run, None)
+            self.looks[run] = seen
+            while len(self.looks) > LOOKS_KEPT:
+                del self.looks[next(iter(self.looks))]
         kept = any(isinstance(event, events.Checkpointed) for event in happened)
         if kept and (checkpoint := cluster.newest_checkpoint(where, run)):
             self._save(run, checkpoint)

@@ -1,8 +1,8 @@
 """What runs in a worker process: one training at a time, and a word with it while it runs.
 
 The web process imports this file to name its functions to Dask, so TensorFlow is only imported
-inside them. Events leave as Dask log events; checkpoints wait here until they are fetched, because
-Dask would keep each one in the scheduler's memory.
+inside them. Events leave as Dask log events; checkpoints and looks inside wait here until they are
+fetched, as Dask would keep each one in the scheduler's memory.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from mnist_core.network import losses
 from mnist_core.runs.artifacts import Evaluation
 from mnist_core.training import events, frameworks
 from mnist_core.training.control import Control
+from mnist_core.training.inside import Inside
 
 from .errands import CALLS
 
@@ -42,6 +43,7 @@ OUT_OF_MEMORY = ("The training ran out of memory: choose a smaller batch, or few
 class _Job:
     control: Control = field(default_factory=Control)
     checkpoint: events.Checkpoint | None = None
+    inside: Inside | None = None
 
 
 _jobs: dict[str, _Job] = {}
@@ -174,6 +176,10 @@ def _train(
         with _engine:
             host.forget_peak()
             for event in frameworks.train(spec, data, job.control, resume):
+                if isinstance(event, Inside):
+                    job.inside = event
+                    send.looked()
+                    continue
                 if isinstance(event, events.Finished | events.Failed):
                     return _result(spec, event)
                 if isinstance(event, events.Checkpointed):
@@ -209,10 +215,18 @@ class _Sender:
         if late or not isinstance(event, events.Progress):
             self.flush()
 
+    def looked(self) -> None:
+        """Say that there is a look inside to fetch, after all that came before it."""
+        self._send(looked=True)
+
     def flush(self) -> None:
+        """Send what waits."""
         if self.waiting:
-            message = {"run": self.run, "worker": self.worker.address, "events": self.waiting}
-            self.worker.log_event(TOPIC, message)
+            self._send()
+
+    def _send(self, **more: bool) -> None:
+        message = {"run": self.run, "worker": self.worker.address, "events": self.waiting, **more}
+        self.worker.log_event(TOPIC, message)
         self.waiting, self.flushed = [], time.perf_counter()
 
 
@@ -231,6 +245,12 @@ def newest_checkpoint(run: str) -> events.Checkpoint | None:
     """The latest checkpoint of a training of this worker."""
     job = _jobs.get(run)
     return job.checkpoint if job else None
+
+
+def newest_look(run: str) -> Inside | None:
+    """The latest look inside a training of this worker."""
+    job = _jobs.get(run)
+    return job.inside if job else None
 
 
 def calibrate(source: str) -> None:

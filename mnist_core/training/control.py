@@ -1,4 +1,5 @@
-"""A word with a running training: stop, pause, go on, one batch, slow motion, learning rate.
+"""A word with a running training: stop, pause, go on, one batch, slow motion, learning rate, and
+whether somebody looks inside.
 
 Set from any thread; the loop asks between two chunks of steps.
 """
@@ -11,7 +12,7 @@ from typing import Any
 from mnist_core.basis import LabError
 from mnist_core.design.choices import LIMITS
 
-COMMANDS = ("stop", "pause", "resume", "step", "slow", "learning_rate")
+COMMANDS = ("stop", "pause", "resume", "step", "slow", "learning_rate", "look")
 
 
 def check(command: str, value: Any = None) -> None:
@@ -41,6 +42,7 @@ class Control:
         self.stopping = False
         self.paused = False
         self.delay = 0.0
+        self.looking = False
         self._steps = 0
         self._rate: float | None = None
 
@@ -94,6 +96,9 @@ class Control:
 
     def _slow(self, seconds: float) -> None:
         self.delay = max(0.0, float(seconds))
+
+    def _look(self, wanted: float = 1.0) -> None:
+        self.looking = bool(wanted)
 
     def _learning_rate(self, value: float) -> None:
         self._rate = float(value)

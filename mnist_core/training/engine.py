@@ -39,6 +39,7 @@ from mnist_core.design.spec import CLASSES, IMAGE_SHAPE, L2, OPTIMIZERS, Block, 
 
 from . import events, loop
 from .control import Control
+from .inside import Inside
 from .loop import Arrays, Parts
 from .model_formats import MODEL_FILES
 
@@ -335,7 +336,7 @@ def train(
     data: Mnist,
     control: Control | None = None,
     resume: events.Checkpoint | None = None,
-) -> Iterator[events.Event]:
+) -> Iterator[events.Event | Inside]:
     """As `frameworks.train`, in TensorFlow whatever the spec names."""
     spec.check()
     parts = _parts(data, spec.validation, spec.validation_share)

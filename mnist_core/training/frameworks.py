@@ -9,6 +9,7 @@ from mnist_core.design.spec import RunSpec
 
 from . import events
 from .control import Control
+from .inside import Inside
 
 
 def train(
@@ -16,9 +17,9 @@ def train(
     data: Mnist,
     control: Control | None = None,
     resume: events.Checkpoint | None = None,
-) -> Iterator[events.Event]:
+) -> Iterator[events.Event | Inside]:
     """Train `spec` on `data`, in the framework that it names, and yield what happens, ending in
-    Finished, Stopped or Failed.
+    Finished, Stopped or Failed; between, if the control asks for it, looks inside.
 
     Each epoch is a fresh permutation in whole batches; the rest that does not fill a batch sits
     out that epoch (`drop_remainder` in tf.data), so that one compiled shape serves all steps.

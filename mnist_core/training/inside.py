@@ -1,13 +1,15 @@
 """A look inside a network in training: what its layers hold, what flows through them, how it reads.
 
 One forward and one backward pass of the NumPy network over a few images, so that a look costs
-milliseconds whoever trains: it is taken between two chunks of steps, and after the end.
+milliseconds whoever trains: it is taken between two chunks of steps, and after the end. How often,
+a `Looker` decides: looks may take only a small share of a run's time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,9 +20,10 @@ from mnist_core.network.layers import Activation, Convolution, Dense
 from mnist_core.network.network import Network
 
 IMAGES = 100  # that flow through the network in a look
-SHOWN = 12  # of them, with the answers to each
 PICTURES = 16  # kernels of the first layer
 BINS = 24
+SHARE = 0.04  # of a run's time that looks may take
+REST_SECONDS = 1.0  # between two looks, at least
 FLAT = 1e-3  # an activation of a smaller slope passes almost nothing of the gradient on
 
 
@@ -46,7 +49,9 @@ class Histogram:
 class LayerInside:
     """A layer with a kernel: its `units` (filters of a convolution), how many of them are `dead`,
     which is flat for every image that was looked at, so that no gradient reaches their weights; the
-    root mean square of the loss's gradient by its kernel; and histograms."""
+    root mean square of the loss's gradient by its kernel; how much that kernel has `moved` since
+    the look before, as the root mean square of its change over its own, 0 for the first look; and
+    histograms."""
 
     name: str
     units: int
@@ -55,19 +60,25 @@ class LayerInside:
     weights: Histogram
     gradients: Histogram
     activations: Histogram
+    moved: float = 0.0
 
 
 @dataclass(frozen=True)
 class Inside:
     """What was seen after `step` batches. `kernels` are pictures of the first layer, uint8
-    (k, side, side), 128 for zero; `p` float (SHOWN, 10) the probabilities of the first images and
-    `labels` (SHOWN,) what they are."""
+    (k, side, side), 128 for zero; `p` float (IMAGES, 10) the probabilities of the images and
+    `labels` (IMAGES,) what they are. `since` int (IMAGES,) is the step of the look from which on
+    each is read right, -1 where it is not; `batch` the training images of the last batch, by their
+    index, if it was trained alone.
+    """
 
     step: int
     layers: tuple[LayerInside, ...]
     kernels: np.ndarray = field(repr=False)
     p: np.ndarray = field(repr=False)
     labels: np.ndarray = field(repr=False)
+    since: np.ndarray = field(repr=False)
+    batch: Sequence[int] = ()
 
     @property
     def dead(self) -> float:
@@ -92,8 +103,56 @@ def look(
     with np.errstate(all="ignore"):  # a network that diverges is looked into as well
         logits = network.forward(images)
         network.backward(losses.cross_entropy(logits, labels)[1])
-        p = losses.softmax(logits[:SHOWN])
-    return Inside(step, tuple(_layers(network, logits)), _kernels(network), p, labels[:SHOWN])
+        p = losses.softmax(logits)
+    since = np.where(p.argmax(axis=1) == labels, step, -1)
+    return Inside(step, tuple(_layers(network, logits)), _kernels(network), p, labels, since)
+
+
+class Looker:
+    """Looks into one run from time to time, at the first of these images: uint8 (n, 28, 28), labels
+    (n,), arrays or tensors."""
+
+    def __init__(self, spec: RunSpec, images: Any, labels: Any) -> None:
+        self._spec = spec
+        self._images = np.asarray(images[:IMAGES])
+        self._labels = np.asarray(labels[:IMAGES])
+        self._kernels: dict[str, np.ndarray] = {}
+        self._since = np.full(len(self._labels), -1)
+        self._next = 0.0
+        self.step = -1  # of the last look
+
+    def due(self) -> bool:
+        """Whether looks have rested long enough, so that they take SHARE of the time at most."""
+        return time.perf_counter() >= self._next
+
+    def look(
+        self, weights: Callable[[], Mapping[str, np.ndarray]], step: int, batch: Sequence[int] = ()
+    ) -> Inside:
+        """As `look`, and what has changed since the look before. The copy of the `weights` is part
+        of its cost."""
+        began = time.perf_counter()
+        values = weights()
+        seen = look(self._spec, values, self._images, self._labels, step)
+        if batch and step != self.step + 1:  # then what has moved was not moved by this batch
+            self._kernels = {}
+        kernels = {layer.name: values[f"{layer.name}/kernel"] for layer in seen.layers}
+        layers = tuple(
+            replace(layer, moved=_moved(kernels[layer.name], self._kernels.get(layer.name)))
+            for layer in seen.layers
+        )
+        kept = (self._since >= 0) & (seen.since >= 0)
+        self._since = np.where(kept, self._since, seen.since)
+        self._kernels, self.step = kernels, step
+        ended = time.perf_counter()
+        self._next = ended + max(REST_SECONDS, (ended - began) * (1 / SHARE - 1))
+        return replace(seen, layers=layers, since=self._since, batch=batch)
+
+
+def _moved(now: np.ndarray, before: np.ndarray | None) -> float:
+    if before is None:
+        return 0.0
+    with np.errstate(all="ignore"):
+        return float(np.linalg.norm(now - before) / max(float(np.linalg.norm(before)), 1e-12))
 
 
 def _layers(network: Network, logits: np.ndarray) -> list[LayerInside]:

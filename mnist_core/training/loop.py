@@ -7,7 +7,8 @@ around it, in plain Python, so that it can be read without knowing TensorFlow.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -17,6 +18,7 @@ from mnist_core.design.spec import RunSpec
 
 from . import course, events, snapshots
 from .control import Control
+from .inside import Inside, Looker
 
 CHUNK_SECONDS = 0.08  # so a stop is obeyed within a tenth of a second
 FIRST_CHUNK = 4  # how fast a network is shows in a few steps: chunks start short and double
@@ -143,8 +145,8 @@ class Run:
         self.early, self.note = False, ""
         self.failure: events.Failed | None = None
 
-    def events(self) -> Iterator[events.Event]:
-        """All that happens, ending in Finished, Stopped or Failed."""
+    def events(self) -> Iterator[events.Event | Inside]:
+        """All that happens, ending in Finished, Stopped or Failed, with looks inside between."""
         spec, parts = self.spec, self.parts
         if not self.steps_per_epoch:
             yield events.Failed(0, f"A batch of {spec.batch_size:,} does not fit into "
@@ -163,7 +165,7 @@ class Run:
         yield from self._new_rate()
         yield self.failure or self._end()
 
-    def _epochs(self) -> Iterator[events.Event]:
+    def _epochs(self) -> Iterator[events.Event | Inside]:
         self.pace = Pace()
         first = self.step // self.steps_per_epoch
         if self._out_of_patience(first):  # it ended early: trained further, it is patient anew
@@ -193,7 +195,7 @@ class Run:
         return events.Checkpoint(self.step, self.program.weights(), self.program.state(),
                                  self.seconds, self.rate, self.best, self.sums)
 
-    def _epoch(self, epoch: int) -> Iterator[events.Event]:
+    def _epoch(self, epoch: int) -> Iterator[events.Event | Inside]:
         """Train to the end of an epoch, or until the control stops it."""
         rows = self.program.epoch(len(self.parts.train), self.spec.seed, epoch)
         position = self.step % self.steps_per_epoch
@@ -209,6 +211,8 @@ class Run:
                 return
             position += steps
             self._copy()
+            alone = steps == 1 and bool(self.paused or self.delay)
+            yield from self._look(self._batch(epoch, position - 1) if alone else ())
             self.control.sleep()
         measured = time.perf_counter()
         val_loss, val_accuracy = self.program.evaluate(self.parts.validation)
@@ -231,7 +235,23 @@ class Run:
             self.marks = [mark for mark in self.marks if mark > self.step]
             self.taken.append(snapshots.take(self.step, self.program.weights()))
 
-    def _listen(self) -> Iterator[events.Event]:
+    @cached_property
+    def _looker(self) -> Looker:
+        return Looker(self.spec, self.parts.test.images, self.parts.test.labels)
+
+    def _batch(self, epoch: int, position: int) -> Sequence[int]:
+        """Which training images were in a batch of this epoch."""
+        rows = batches(len(self.parts.train), self.spec.batch_size, self.spec.seed, epoch)
+        return rows[position].tolist()
+
+    def _look(self, batch: Sequence[int] = ()) -> Iterator[Inside]:
+        """Look inside if somebody wants to see it: when it is time, and always after a `batch` that
+        was trained alone and while the run is paused."""
+        wanted = self.control.looking and self.step > self._looker.step
+        if wanted and (batch or self.paused or self._looker.due()):
+            yield self._looker.look(self.program.weights, self.step, batch)
+
+    def _listen(self) -> Iterator[events.Event | Inside]:
         """Do what the control says; returns the most steps of the next chunk, None for any."""
         control = self.control
         while True:
@@ -247,6 +267,7 @@ class Run:
                 yield events.Marked(self.step, what, self.delay or None)
             if not self.paused:
                 return 1 if self.delay else None
+            yield from self._look()
             if control.take_step():
                 return 1
             if not control.wait(PAUSE_SECONDS):

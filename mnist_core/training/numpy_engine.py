@@ -24,6 +24,7 @@ from mnist_core.network.optimizers import OPTIMIZERS, Objective
 
 from . import events, loop
 from .control import Control
+from .inside import Inside
 from .loop import Arrays
 
 EVALUATION_BATCH, CONVOLUTION_BATCH = 1000, 50  # images at once; maps of more leave the cache
@@ -146,7 +147,7 @@ def train(
     data: Mnist,
     control: Control | None = None,
     resume: events.Checkpoint | None = None,
-) -> Iterator[events.Event]:
+) -> Iterator[events.Event | Inside]:
     """As `frameworks.train`, in NumPy whatever the spec names."""
     spec.check()
     train, test = (Arrays(split.images, split.labels) for split in (data.train, data.test))

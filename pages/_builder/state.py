@@ -32,6 +32,8 @@ class BuilderState:
     refused: str = ""  # why the last click could not be obeyed
     asked: Asked | None = None
     place: tuple[str, int] | None = None  # a run in the queue, and how many were before it
+    look: bool = True  # whether runs are looked into while they train
+    looked: tuple = ()  # what a run was last told of that
     guess: float | None = None  # of the next run's test accuracy, 0…1
     converting: set[tuple[str, str]] = field(default_factory=set)  # run, model file that is made
 

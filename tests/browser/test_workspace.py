@@ -1,5 +1,7 @@
 """The Build page as a place to steer from: what is in view, what stays, what is redrawn."""
 
+from dataclasses import replace
+
 import pytest
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
@@ -217,3 +219,25 @@ def test_back_and_forward_step_through_designs_and_pages(go):
                 return
             page.wait_for_timeout(200)
     pytest.fail("Back does not leave the page.")
+
+
+def test_a_training_is_seen_from_inside_and_a_batch_alone_with_its_images(go):
+    design = replace(LONG, batch_size=32)
+    page = go("builder", query=design.to_query(), **LAPTOP)
+    page.get_by_role("tab", name="Inside").click()
+    page.locator(".st-key-train button").click()
+    seen = page.locator(".inside")
+    seen.wait_for(timeout=60_000)
+    assert seen.locator(".dozen figure").count() == 12
+    assert seen.locator(".kernels img").count() == 16
+    assert seen.locator("tr").count() == 1 + len(design.layers) + 1
+    page.locator(".st-key-pause button").click()
+    said(page, "Paused")
+    page.locator(".st-key-step button").first.click()
+    batch = seen.get_by_text("The last batch")
+    batch.wait_for(timeout=30_000)
+    assert seen.locator(".sheet").get_attribute("alt").count(",") == 31
+    page.locator(".st-key-stop button").first.click()
+    said(page, "Stopped")
+    poll(page, lambda: not batch.count(), "the look at the end")
+    assert seen.locator(".dozen figure").count() == 12

@@ -41,6 +41,21 @@ def test_a_training_obeys_what_it_was_told_before_it_began(here, told):
     assert {message["run"] for message in told} == {"a"}
 
 
+def test_a_look_inside_waits_to_be_fetched_and_is_announced_after_its_step(here, told, monkeypatch):
+    fetched = []
+    monkeypatch.setattr(worker, "get_worker", lambda: SimpleNamespace(
+        address="tcp://w", log_event=lambda topic, what: (told.append(what), fetched.append(
+            worker.newest_look("a")))))  # fmt: skip
+    worker.train("a", QUERY, here, told=[("look", 1.0)])
+    looked = [i for i, message in enumerate(told) if message.get("looked")]
+    assert looked and fetched[looked[0]].step > 0
+    steps = [said["step"] for m in told[: looked[0] + 1] for said in m["events"] if "step" in said]
+    assert max(steps) == fetched[looked[0]].step
+    said = [said["kind"] for message in told for said in message["events"]]
+    assert "Inside" not in said and said.count("Started") == 1
+    assert worker.newest_look("a") is None  # the run is over
+
+
 class ResourceExhaustedError(Exception):
     """As TensorFlow calls it."""
 
