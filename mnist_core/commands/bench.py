@@ -27,7 +27,7 @@ def run(given: argparse.Namespace) -> None:
     from mnist_core.charts import plotting
     from mnist_core.tools import bench, bench_app
 
-    result = bench.run(say) | {"costs": bench.costs(say)}
+    result = bench.run(say) | {"costs": bench.costs(say), "looks": bench.looks(say)}
     try:
         result["app"] = bench_app.run(say)
         if given.plot:
@@ -44,6 +44,7 @@ def run(given: argparse.Namespace) -> None:
             for row in result["networks"]]
     table([("network", *columns), *rows], left=1)
     _print_costs(result["costs"])
+    _print_looks(result["looks"])
     for words, value in (result["app"] or {}).items():
         print(f"{words.replace('_', ' '):<26}{value:.3f}")
     result["estimates"] = _estimates()
@@ -69,6 +70,14 @@ def _print_costs(rows: list[dict]) -> None:
         own = [row for row in rows if row["grows"] == grows]
         table([(grows, *(f"{row['value']}" for row in own)),
                 ("seconds", *(f"{row['seconds']:.2f}" for row in own))], left=1)  # fmt: skip
+    print()
+
+
+def _print_looks(rows: list[dict]) -> None:
+    print("seconds of a training that nobody looks into, and of one that is looked into")
+    table([("network", "alone", "looked into", "more"),
+           *((row["name"], f"{row['alone']:.2f}", f"{row['looked']:.2f}", f"{row['more']:+.1%}")
+             for row in rows)], left=1)  # fmt: skip
     print()
 
 

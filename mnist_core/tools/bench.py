@@ -10,15 +10,19 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from statistics import median
 from typing import Any
 
 import numpy as np
 
+from mnist_core.data import dataset
 from mnist_core.design.recipes import RECIPES
 from mnist_core.design.spec import Conv, Layer, RunSpec
 from mnist_core.estimates.host import cpu
 from mnist_core.training import engine, numpy_engine
+from mnist_core.training.control import Control
+from mnist_core.training.events import Compiled
 
 from .bench_fit import CALL, Fit, training_images, warm_up
 
@@ -38,6 +42,9 @@ COSTS: dict[str, dict[int, RunSpec]] = {
     "depth": {n: RunSpec((Layer(256),) * n, batch_size=128) for n in (1, 2, 3, 4, 6)},
     "batch": {n: RunSpec((Layer(256),) * 2, batch_size=n) for n in (16, 32, 64, 128, 256, 512)},
 }
+# Trained for so many epochs, some seconds, with somebody looking inside and without, ROUNDS times.
+LOOKED_INTO = {"784-128-64-10, adam, 32": 8, "conv32-pool-conv64-pool-10, adam, 128": 1}
+ROUNDS = 3
 EPOCH = 60_000  # images
 # Whole calls at every batch size, and enough of them that what `fit` does once hardly counts.
 IMAGES, REPEATS = 4 * CALL * 128, 3
@@ -88,6 +95,33 @@ def costs(progress: Progress | None = None) -> list[dict[str, Any]]:
             seconds = best / (steps * spec.batch_size) * EPOCH
             rows.append({"grows": grows, "value": value, "seconds": seconds})
     return rows
+
+
+def looks(progress: Progress | None = None) -> list[dict[str, Any]]:
+    """What it costs to look inside while a network trains: for each of LOOKED_INTO its `name`, the
+    median seconds of a training that nobody looks into (`alone`) and of one that is looked into
+    (`looked`), in turns, without compiling, and `more`, how much longer that takes, 0…1."""
+    data, rows = dataset.load(), []
+    for name, epochs in LOOKED_INTO.items():
+        if progress:
+            progress(f"Looking into {name} …")
+        spec = replace(NETWORKS[name], epochs=epochs)
+        times: dict[bool, list[float]] = {False: [], True: []}
+        for i in range(2 * ROUNDS):
+            times[bool(i % 2)].append(_training_seconds(spec, data, bool(i % 2)))
+        alone, looked = median(times[False]), median(times[True])
+        rows.append({"name": name, "alone": alone, "looked": looked, "more": looked / alone - 1})
+    return rows
+
+
+def _training_seconds(spec: RunSpec, data: dataset.Mnist, looked_into: bool) -> float:
+    """From the end of compiling to the end of the run."""
+    control, began = Control(), 0.0
+    control.tell("look", float(looked_into))
+    for event in engine.train(spec, data, control):
+        if isinstance(event, Compiled):
+            began = time.perf_counter()
+    return time.perf_counter() - began
 
 
 def _row(name: str, images: int, times: dict[str, list[float]], peak: float) -> dict[str, Any]:

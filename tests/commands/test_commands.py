@@ -159,6 +159,8 @@ def test_bench_prints_a_table_and_the_machine(monkeypatch, capsys):
             "seconds_error": 0.1, "predicted_bytes": 900_000_000, "measured_bytes": 10**9,
             "bytes_error": -0.1}  # fmt: skip
     monkeypatch.setattr(bench, "costs", lambda progress: costs)
+    looks = [{"name": "784-10", "alone": 4.0, "looked": 4.1, "more": 0.025}]
+    monkeypatch.setattr(bench, "looks", lambda progress: looks)
     monkeypatch.setattr(bench_app, "run", lambda progress: app)
     monkeypatch.setattr(bench_estimates, "run", lambda progress: [told])
     assert main(["bench", "--json"]) == 0
@@ -170,7 +172,10 @@ def test_bench_prints_a_table_and_the_machine(monkeypatch, capsys):
     assert [line.split() for line in others[2:4]] == depths
     assert ["watched", "slowdown", "0.020"] in [line.split() for line in others]
     assert others[-1].split()[-6:] == ["0.44", "0.40", "+10%", "900", "1000", "-10%"]
-    assert json.loads(last) == result | {"costs": costs, "app": app, "estimates": [told]}
+    assert ["784-10", "4.00", "4.10", "+2.5%"] in [line.split() for line in others]
+    assert json.loads(last) == result | {
+        "costs": costs, "looks": looks, "app": app, "estimates": [told]
+    }  # fmt: skip
 
 
 def test_bench_without_a_browser_still_prints_the_rest(monkeypatch, capsys):
@@ -179,6 +184,7 @@ def test_bench_without_a_browser_still_prints_the_rest(monkeypatch, capsys):
     machine = {"cpu": "A CPU", "cores": 2, "peak_gflops": 158.0, "repeats": 3, "networks": []}
     monkeypatch.setattr(bench, "run", lambda progress: machine)
     monkeypatch.setattr(bench, "costs", lambda progress: [])
+    monkeypatch.setattr(bench, "looks", lambda progress: [])
     monkeypatch.setattr(bench_estimates, "run", lambda progress: [])
     monkeypatch.setenv("CHROMIUM", "/nowhere/chromium")
     assert main(["bench", "--json"]) == 0

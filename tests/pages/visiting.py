@@ -39,6 +39,7 @@ class Desk:
 
     def __init__(self, runs: Runs) -> None:
         self.runs, self.stopped, self.told, self.seen = runs, [], [], []
+        self.looks_wanted, self.looks = [], {}
 
     def submit(self, spec, owner, data, predicted=None, part_of="", initial=None):
         run = self.runs.create(spec, owner, data, part_of, initial)
@@ -59,7 +60,11 @@ class Desk:
         self.stopped.append(run)
 
     def tell(self, run, command, value=None):
-        self.told.append((run, command, value))
+        told = self.looks_wanted if command == "look" else self.told
+        told.append((run, command, value))
+
+    def inside(self, run):
+        return self.looks.get(run)
 
     def evaluate(self, run, data=None):
         if self.runs.evaluation(run, data.digest if run == "default" else "") is None:

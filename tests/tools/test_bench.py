@@ -58,6 +58,22 @@ def test_costs_are_rows_for_a_table_and_a_chart(monkeypatch):
     assert list(figure.data[0].y) == [row["seconds"] for row in rows]
 
 
+def test_looks_are_measured_in_turns(monkeypatch, tiny):
+    monkeypatch.setattr(bench, "NETWORKS", {"a": RunSpec((Layer(8),), batch_size=64)})
+    monkeypatch.setattr(bench, "LOOKED_INTO", {"a": 2})
+    monkeypatch.setattr(bench.dataset, "load", lambda: tiny)
+    looked, train = [], bench.engine.train
+
+    def seen(spec, data, control):
+        looked.append((spec.epochs, control.looking))
+        return train(spec, data, control)
+
+    monkeypatch.setattr(bench.engine, "train", seen)
+    (row,) = bench.looks()
+    assert looked == [(2, False), (2, True)] * bench.ROUNDS
+    assert row["more"] == pytest.approx(row["looked"] / row["alone"] - 1) and row["alone"] > 0
+
+
 def test_images_are_repeated_if_there_are_too_few(mnist):
     n = len(mnist.train.labels)
     images, labels = bench.training_images(n + 5)
