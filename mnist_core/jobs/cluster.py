@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ class Cluster:
                 self.mend()
             self._client: Client = Client(address or self._scheduler, set_as_default=False)
             self._client.run_on_scheduler(_as_we_need_it, SILENCE_SECONDS)
-            self._identity = self._client.scheduler_info()["id"]
+            self._identity: str = self._client.scheduler_info()["id"]
         except BaseException:
             self.close()
             raise
@@ -81,7 +82,7 @@ class Cluster:
     def _wait_for_worker(self) -> None:
         """On a busy host the nanny may give up at first."""
         deadline = time.monotonic() + START_SECONDS
-        while not self._client.scheduler_info(n_workers=1)["workers"]:
+        while not self._scheduler_says(n_workers=1)["workers"]:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"the training process did not start in {START_SECONDS:.0f} s; "
                                    f"{self._folder / 'worker.log'} says why.")  # fmt: skip
@@ -93,7 +94,17 @@ class Cluster:
         its address knows nothing of us."""
         if self._client.status != "running":  # then to ask would wait for an answer
             return False
-        return self._client.scheduler_info(n_workers=1)["id"] == self._identity
+        return self._scheduler_says(n_workers=1)["id"] == self._identity
+
+    def _scheduler_says(self, n_workers: int) -> dict[str, Any]:
+        """Who the scheduler is, and so many of its workers, -1 for all. `Client.scheduler_info`
+        would put the answer where a timer of Dask's puts one without workers: a run was then given
+        to a busy machine while another idled."""
+        found: dict[str, Any] = {"id": self._identity, "workers": {}}
+        if scheduler := self._client.scheduler:
+            with suppress(OSError):  # it is gone just now: the client's status says so soon
+                found = self._client.sync(scheduler.identity, n_workers=n_workers)
+        return found
 
     def mend(self) -> None:
         """Start the embedded worker, if it is not there. One that dies its nanny starts anew; this
@@ -157,7 +168,7 @@ class Cluster:
 
     def _slots(self) -> dict[str, int]:
         """How many jobs each worker takes at once, by its address."""
-        workers = self._client.scheduler_info(n_workers=-1)["workers"]
+        workers = self._scheduler_says(n_workers=-1)["workers"]
         return {a: int(w.get("resources", {}).get("train", 0)) for a, w in workers.items()}
 
     def prepare(self, spec: RunSpec, data: Identity, ended: Callable[[Future], None]) -> None:

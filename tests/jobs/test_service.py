@@ -328,6 +328,19 @@ def test_a_design_over_the_limits_is_refused_at_the_gate(service):
     assert not service.runs.active()
 
 
+def test_workers_are_asked_of_the_scheduler_and_not_of_dasks_cache(service, monkeypatch):
+    """Which a timer overwrites with an answer that names none, be it between two of our lines."""
+    wait(lambda: service.state == "ready")
+    cluster = service._dispatcher.cluster
+
+    async def timer(n_workers=0):
+        cluster._client._scheduler_identity = {"id": "", "workers": {}}
+
+    monkeypatch.setattr(cluster._client, "_update_scheduler_info", timer)
+    assert list(cluster._slots().values()) == [1] and len(cluster._free()) == 1
+    assert cluster.connected()
+
+
 @pytest.mark.slow
 def test_a_worker_that_has_grown_is_replaced_between_two_runs(service, submit, status, monkeypatch):
     before = worker_process(service).pid
