@@ -103,7 +103,8 @@ class Cluster:
         found: dict[str, Any] = {"id": self._identity, "workers": {}}
         if scheduler := self._client.scheduler:
             with suppress(OSError):  # it is gone just now: the client's status says so soon
-                found = self._client.sync(scheduler.identity, n_workers=n_workers)
+                said = self._client.sync(scheduler.identity, n_workers=n_workers)
+                found = said if isinstance(said, dict) else found
         return found
 
     def mend(self) -> None:
