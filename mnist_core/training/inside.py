@@ -22,8 +22,8 @@ from mnist_core.network.network import Network
 IMAGES = 100  # that flow through the network in a look
 PICTURES = 16  # kernels of the first layer
 BINS = 24
-SHARE = 0.04  # of a run's time that looks may take
-REST_SECONDS = 1.0  # between two looks, at least
+SHARE = 0.02  # of the time between two looks that the first of them may have taken
+REST_SECONDS = 1.0  # before the first look, and between two, at least
 FLAT = 1e-3  # an activation of a smaller slope passes almost nothing of the gradient on
 
 
@@ -118,18 +118,19 @@ class Looker:
         self._labels = np.asarray(labels[:IMAGES])
         self._kernels: dict[str, np.ndarray] = {}
         self._since = np.full(len(self._labels), -1)
-        self._next = 0.0
+        self._next = time.perf_counter() + REST_SECONDS
         self.step = -1  # of the last look
 
     def due(self) -> bool:
-        """Whether looks have rested long enough, so that they take SHARE of the time at most."""
+        """Whether looks have rested long enough: what the last one took is SHARE of the time since
+        it began, or less."""
         return time.perf_counter() >= self._next
 
     def look(
         self, weights: Callable[[], Mapping[str, np.ndarray]], step: int, batch: Sequence[int] = ()
     ) -> Inside:
         """As `look`, and what has changed since the look before. The copy of the `weights` is part
-        of its cost."""
+        of its cost. Raises ValueError for weights of another design."""
         began = time.perf_counter()
         values = weights()
         seen = look(self._spec, values, self._images, self._labels, step)

@@ -211,8 +211,9 @@ class Run:
                 return
             position += steps
             self._copy()
-            alone = steps == 1 and bool(self.paused or self.delay)
-            yield from self._look(self._batch(epoch, position - 1) if alone else ())
+            if self.control.looking:
+                alone = steps == 1 and (self.paused or self.delay)
+                yield from self._look(self._batch(epoch, position - 1) if alone else ())
             self.control.sleep()
         measured = time.perf_counter()
         val_loss, val_accuracy = self.program.evaluate(self.parts.validation)

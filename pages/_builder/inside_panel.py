@@ -30,7 +30,7 @@ def switch() -> None:
     session.set_widget("look_inside", state.mine().look)
     st.toggle(
         "Look inside while it trains", key="look_inside", on_change=_switched,
-        help="Takes at most 4 % of the training's time.",
+        help="Takes some 2 % of the training's time.",
     )  # fmt: skip
 
 
@@ -64,7 +64,7 @@ def draw(run: Run | None) -> None:
 def _waits(run: Run) -> str:
     if run.owner != visitors.visitor():
         return "Only a browser that the run belongs to has it looked into while it trains."
-    return "The first look comes within a second of the first batch." if state.mine().look else (
+    return "The first look comes a second after the first batch." if state.mine().look else (
         "Switched off: nothing is looked at while this run trains.")  # fmt: skip
 
 

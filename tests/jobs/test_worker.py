@@ -11,7 +11,7 @@ from mnist_core.data.identity import Identity
 from mnist_core.design.spec import Layer, RunSpec
 from mnist_core.jobs import worker
 from mnist_core.runs import models
-from mnist_core.training import engine, events
+from mnist_core.training import engine, events, inside
 
 SHORT = RunSpec(layers=(Layer(16),), batch_size=64, epochs=1)
 QUERY = SHORT.to_query()
@@ -43,6 +43,7 @@ def test_a_training_obeys_what_it_was_told_before_it_began(here, told):
 
 def test_a_look_inside_waits_to_be_fetched_and_is_announced_after_its_step(here, told, monkeypatch):
     fetched = []
+    monkeypatch.setattr(inside, "REST_SECONDS", 0.0)
     monkeypatch.setattr(worker, "get_worker", lambda: SimpleNamespace(
         address="tcp://w", log_event=lambda topic, what: (told.append(what), fetched.append(
             worker.newest_look("a")))))  # fmt: skip

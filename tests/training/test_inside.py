@@ -100,12 +100,14 @@ def test_a_look_says_what_has_moved_and_what_turned_right(tiny):
 
 
 def test_looks_rest_so_long_that_they_take_a_small_share(tiny, monkeypatch):
-    clock = iter([0.0, 10.0, 10.0 + 9.0, 1e9])
-    looker = inside.Looker(SPEC, tiny.test.images, tiny.test.labels)
+    rest, took = inside.REST_SECONDS, 9.0
+    next_one = 10 + took / inside.SHARE
+    clock = iter([0.0, 0.9 * rest, rest, 10.0, 10 + took, next_one - 0.1, next_one + 0.1])
     monkeypatch.setattr(inside.time, "perf_counter", lambda: next(clock))
-    assert looker.due()  # at 0
+    looker = inside.Looker(SPEC, tiny.test.images, tiny.test.labels)
+    assert not looker.due() and looker.due()  # before the first there is a rest as well
     looker.look(lambda: fresh(SPEC), 1)  # from 10 to 19
-    assert looker._next == pytest.approx(19 + 9 / inside.SHARE - 9)
+    assert not looker.due() and looker.due()
 
 
 @pytest.mark.parametrize("framework", ["keras", "numpy"])
@@ -146,7 +148,7 @@ def test_a_batch_trained_alone_is_named_with_its_images(tiny, framework):
 
 def test_looks_take_a_small_part_of_a_training(tiny):
     """A ratio within one run: the time in looks to the time of all of it."""
-    spec = RunSpec((Layer(128), Layer(64)), batch_size=32, epochs=60)
+    spec = RunSpec((Layer(128), Layer(64)), batch_size=4, epochs=100)
     control = Control()
     control.tell("look")
     looker, spent = inside.Looker.look, []
@@ -159,10 +161,10 @@ def test_looks_take_a_small_part_of_a_training(tiny):
             spent.append(time.perf_counter() - began)
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inside, "REST_SECONDS", 0.1)
         patch.setattr(inside.Looker, "look", timed)
         began = time.perf_counter()
         for _ in frameworks.train(spec, tiny, control):
             pass
         total = time.perf_counter() - began
-    # The first look is due at once; from then on each is followed by a rest.
-    assert sum(spent[1:]) <= inside.SHARE * total
+    assert len(spent) > 1 and sum(spent[:-1]) <= inside.SHARE * total  # the last one's rest may be cut off
