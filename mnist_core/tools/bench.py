@@ -42,7 +42,7 @@ COSTS: dict[str, dict[int, RunSpec]] = {
     "depth": {n: RunSpec((Layer(256),) * n, batch_size=128) for n in (1, 2, 3, 4, 6)},
     "batch": {n: RunSpec((Layer(256),) * 2, batch_size=n) for n in (16, 32, 64, 128, 256, 512)},
 }
-# Trained for so many epochs, some ten seconds, with somebody looking inside and without, ROUNDS times.
+# Trained for so many epochs, some ten seconds, looked into and not, ROUNDS times each.
 LOOKED_INTO = {
     "784-128-64-10, adam, 32": 25, "conv32-pool-conv64-pool-10, adam, 128": 2,
 }  # fmt: skip

@@ -30,7 +30,7 @@ def switch() -> None:
     session.set_widget("look_inside", state.mine().look)
     st.toggle(
         "Look inside while it trains", key="look_inside", on_change=_switched,
-        help="Takes some 2 % of the training's time.",
+        help="Makes the training a little slower.",
     )  # fmt: skip
 
 
