@@ -73,16 +73,18 @@ class Sweeps:
         self.runs.update_group(group, "stopped", "Stopped; what was found is kept.")
 
     def race(
-        self, specs: Mapping[str, RunSpec], owner: str, data: Identity, words: str
+        self, specs: Mapping[str, RunSpec], owner: str, data: Identity, words: str, guess: str = ""
     ) -> Group:
-        """Train designs, by their names, against each other; `words` say what differs. They begin
-        with the same weights where they have the same shapes."""
+        """Train designs, by their names, against each other; `words` say what differs, `guess` who
+        of them the owner thinks will win. They begin with the same weights where they have the same
+        shapes."""
         if not race.FEWEST <= len(specs) <= race.MOST:
             raise LabError(f"A race has {race.FEWEST} to {race.MOST} networks.")
         for spec in specs.values():
             spec.check()
         self._admit(owner)
-        group = self.runs.create_group(owner, "race", {"words": words, "names": {}})
+        body = {"words": words, "guess": guess, "names": {}}
+        group = self.runs.create_group(owner, "race", body)
         designs = [(spec, race.initial_weights(spec)) for spec in specs.values()]
         try:
             made = self._service.submit_all(designs, owner, data, group.id)
@@ -91,7 +93,7 @@ class Sweeps:
             self.runs.delete_group(group.id)
             raise
         names = {run.id: name for run, name in zip(made, specs, strict=True)}
-        self.runs.update_group(group.id, "running", "", {"words": words, "names": names})
+        self.runs.update_group(group.id, "running", "", body | {"names": names})
         return self.runs.known_group(group.id)
 
     def race_over(self, group: str) -> bool:

@@ -142,6 +142,28 @@ def sentence(pairs: Sequence[Pair]) -> str:
     return f"More than chance, {after}: {words}.{others}"
 
 
+def winner(accuracies: Mapping[str, float | None]) -> str:
+    """Who of the racers read most test images right (0…1); "" while one of them has no accuracy,
+    and where several share the first place."""
+    there = [x for x in accuracies.values() if x is not None]
+    if not there or len(there) < len(accuracies):
+        return ""
+    first = [name for name, x in accuracies.items() if x == max(there)]
+    return first[0] if len(first) == 1 else ""
+
+
+def guessed(guess: str, accuracies: Mapping[str, float | None]) -> str:
+    """A guess at the winner beside what came, in a sentence; "" without both."""
+    won = winner(accuracies)
+    if not guess or None in accuracies.values():
+        return ""
+    if not won:
+        return f"You guessed {guess}; several share the first place."
+    if won == guess:
+        return f"You guessed {guess}, and so it came."
+    return f"You guessed {guess}; {won} read more of the test images right."
+
+
 def _one(pair: Pair) -> str:
     if not pair.ahead:
         return f"{pair.better} and {pair.other} read equally many of {pair.n:,} images right."

@@ -25,7 +25,7 @@ def races() -> None:
     # Each start closes it: another key is another expander.
     with st.expander("A new race", expanded=not before, icon=":material/flag:",
                      key=f"new_race.{before}"):  # fmt: skip
-        _new()
+        _new(before)
     if (group := vary.chosen_group("race")) is None:
         return
     _shown(group)
@@ -34,7 +34,7 @@ def races() -> None:
 # --------------------------------------------------------------------- a new race
 
 
-def _new() -> None:
+def _new(before: int) -> None:
     spec = vary.base("race")
     settings = applicable(spec)
     name = st.selectbox("What differs", list(settings), key="race_setting", filter_mode=None,
@@ -50,9 +50,19 @@ def _new() -> None:
     elif not problems:
         st.info("Choose two values or more.", icon=":material/flag:")
     ready = len(specs) >= race.FEWEST and not problems
+    guess = _guess(list(specs), before) if ready else ""
     if st.button("Start the race", type="primary", icon=":material/flag:", key="start_race",
                  disabled=not ready or shared.service().state == "failed"):  # fmt: skip
-        _start(specs, setting.label)
+        _start(specs, setting.label, guess)
+
+
+def _guess(names: list[str], before: int) -> str:
+    """Who the visitor thinks will win, "" if they would rather not say (Kim, Reinecke, Hullman
+    2017: who guesses first remembers what came). Each race is guessed anew."""
+    return st.segmented_control(
+        "Who will win? Your guess, if you like", names, wrap=True, persist_state="session",
+        key=f"race_guess.{before}." + "~".join(names),
+    ) or ""  # fmt: skip
 
 
 def _order(racers: int) -> str:
@@ -65,10 +75,9 @@ def _order(racers: int) -> str:
     return "All of them train at the same time."
 
 
-def _start(specs: dict[str, RunSpec], words: str) -> None:
+def _start(specs: dict[str, RunSpec], words: str, guess: str = "") -> None:
     data, visitor = shared.data(), visitors.visitor()
-    vary.begin("race", lambda: shared.sweeps().race(specs, visitor, data.identity,
-                                                      words))  # fmt: skip
+    vary.begin("race", lambda: shared.sweeps().race(specs, visitor, data.identity, words, guess))
 
 
 # ------------------------------------------------------------------- the one shown
@@ -78,13 +87,18 @@ def _shown(group: Group) -> None:
     members = _members(group)
     over = shared.sweeps().race_over(group.id)
     st.subheader(f"{group.body['words']}: {' or '.join(members)}", anchor=False)
+    guess = group.body.get("guess", "")
     if not over:
+        if guess:
+            st.caption(f"Your guess: {guess} wins.")
         st.button("Stop the race", icon=":material/stop:", key="stop_race",
                   on_click=shared.sweeps().stop, args=(group.id,))  # fmt: skip
         metric = _metric()
         notes.fragment(_live, run_every=0.7)(group.id, metric)
         return
     _verdict(members)
+    if said := race.guessed(guess, {name: run.test_accuracy for name, run in members.items()}):
+        st.caption(said)
     histories = [shared.runs().history(run.id) for run in members.values()]
     metric = _metric()
     compare_runs.curves(members, histories, metric, "epochs")
@@ -139,7 +153,8 @@ def _verdict(members: dict[str, Run]) -> None:
     there = {name: run for name, run in members.items() if run.test_accuracy is not None}
     for name, run in members.items():
         if name not in there:
-            st.warning(f"{name}: {run.message or run.status}", icon=":material/warning:")
+            why = notes.plain(run.message or run.status)
+            st.warning(f"{name}: {why}", icon=":material/warning:")
     if len(there) < race.FEWEST:
         st.info("There is no verdict: fewer than two of them came to an end.",
                 icon=":material/flag:")  # fmt: skip

@@ -7,12 +7,12 @@ from typing import Any
 
 import streamlit as st
 
-from mnist_core.analysis import comparison
+from mnist_core.analysis import comparison, race
 from mnist_core.basis import numbers
 from mnist_core.runs.records import Run
 from mnist_core.training import course, events
 from pages._runs import compare_runs
-from pages._shell import shared
+from pages._shell import shared, visitors
 
 MOST_SETTINGS = 6  # columns of settings; Compare has them all
 
@@ -72,7 +72,11 @@ COLUMNS = {
 
 
 def guesses(runs: Sequence[Run]) -> str:
-    """The visitor's own record of guesses, in a sentence; "" without one."""
+    """The visitor's own record of guesses, in a sentence or two; "" without one."""
+    return " ".join(filter(None, (_accuracies(runs), _winners())))
+
+
+def _accuracies(runs: Sequence[Run]) -> str:
     off = [100 * (run.guess - run.test_accuracy) for run in runs
            if run.guess is not None and run.test_accuracy is not None]  # fmt: skip
     if not off:
@@ -81,3 +85,16 @@ def guesses(runs: Sequence[Run]) -> str:
     high, low = sum(x > 0 for x in off), sum(x < 0 for x in off)
     return (f"Your guesses: {numbers.some(len(off), 'run')}, {numbers.fixed(mean, 2)} points off "
             f"on average, {high} too high and {low} too low.")  # fmt: skip
+
+
+def _winners() -> str:
+    store, right = shared.runs(), []
+    for group in store.groups(visitors.visitor(), "race"):
+        names, guess = group.body["names"], group.body.get("guess")
+        members = [run for run in store.members(group.id) if run.id in names]
+        won = race.winner({names[run.id]: run.test_accuracy for run in members})
+        if guess and won and len(members) == len(names):
+            right.append(won == guess)
+    if not right:
+        return ""
+    return f"Winners of races: {sum(right)} of {len(right)} guessed right."

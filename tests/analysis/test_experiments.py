@@ -206,7 +206,8 @@ RACERS = {"Adam": PLAN.base, "SGD": RunSpec((Layer(32),), optimizer="sgd", epoch
 
 def test_a_race_begins_its_runs_with_the_same_weights(lab, service):
     service.held.clear()
-    group = lab.race(RACERS, "ada", Identity("d", "sample"), "Optimizer")
+    group = lab.race(RACERS, "ada", Identity("d", "sample"), "Optimizer", "SGD")
+    assert group.body["guess"] == "SGD"
     assert list(group.body["names"].values()) == ["Adam", "SGD"] and not lab.race_over(group.id)
     starts = [lab.runs.start(run).weights for run in group.body["names"]]
     for name, weight in race.initial_weights(PLAN.base).items():

@@ -109,3 +109,19 @@ def test_of_three_all_pairs_are_compared_and_corrected():
     assert said.endswith("The other 1 pair may differ by chance.")
     same = race.sentence(race.verdict(dict.fromkeys("ABC", racers["A"])))
     assert same.startswith("No two of them can be told apart")
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "winner", "said"),
+    [
+        ({"Adam": 0.97, "SGD": 0.91}, "Adam", "You guessed Adam, and so it came."),
+        ({"Adam": 0.91, "SGD": 0.97}, "SGD",
+         "You guessed Adam; SGD read more of the test images right."),
+        ({"Adam": 0.97, "SGD": 0.97}, "", "You guessed Adam; several share the first place."),
+        ({"Adam": 0.97, "SGD": None}, "", ""),
+    ],
+)  # fmt: skip
+def test_a_guess_stands_beside_who_won(accuracies, winner, said):
+    assert race.winner(accuracies) == winner
+    assert race.guessed("Adam", accuracies) == said
+    assert race.guessed("", accuracies) == ""

@@ -172,11 +172,11 @@ def test_the_curves_run_along_each_axis(visit, trained, axis):
 # ------------------------------------------------------------------------------ a race
 
 
-def racers(runs, trained, *names):
+def racers(runs, trained, *names, guess=""):
     group = runs.create_group("ada", "race", {"words": "Seed", "names": {}})
-    ids = [trained(seed=i, part_of=group.id) for i, _ in enumerate(names)]
-    runs.update_group(group.id, "running", "", {"words": "Seed", "names": dict(zip(ids, names,
-                                                                                   strict=True))})
+    ids = [trained(seed=i, accuracy=0.1 + 0.1 * i, part_of=group.id) for i, _ in enumerate(names)]
+    body = {"words": "Seed", "guess": guess, "names": dict(zip(ids, names, strict=True))}
+    runs.update_group(group.id, "running", "", body)
     return group.id
 
 
@@ -201,6 +201,23 @@ def test_a_race_that_is_over_has_a_verdict(visit, trained, runs, tiny):
     assert expected in text(app) and "Exact McNemar test" in text(app)
     assert evaluation.mcnemar(*correct.values())
     assert runs.group(group).status == "finished"
+
+
+def test_a_guess_at_the_winner_is_kept_with_the_race(visit, runs):
+    app = visit("runs", tab="Race")
+    app.button_group(key="race_guess.0.Adam~AdamW").select("AdamW").run()
+    app.button(key="start_race").click().run()
+    assert runs.groups("ada", "race")[0].body["guess"] == "AdamW"
+    assert "Your guess: AdamW wins." in text(app)
+
+
+def test_guesses_at_winners_stand_beside_what_came_and_are_counted(visit, trained, runs):
+    racers(runs, trained, "left", "right", guess="right")
+    racers(runs, trained, "left", "right")  # nobody guessed
+    group = racers(runs, trained, "left", "right", guess="left")
+    app = visit("runs", tab="Race", race=group)
+    assert "You guessed left; right read more of the test images right." in text(app)
+    assert "Winners of races: 1 of 2 guessed right." in text(visit("runs"))
 
 
 def test_somebody_elses_race_is_not_shown(visit, trained, runs, monkeypatch):
