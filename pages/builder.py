@@ -57,7 +57,7 @@ def design_side(places: Places) -> None:
     with places.buttons:
         control_bar.draw(spec, run)
     with places.plan:
-        plan.draw(spec)
+        plan.draw(spec, bool(run and run.active))
     with places.layers:
         if min(min(block.output) for block in spec.stack()) < 1:
             st.info("There is a diagram as soon as the kernels fit into the image.")

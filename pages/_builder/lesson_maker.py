@@ -11,7 +11,7 @@ from mnist_core.basis.numbers import percent
 from mnist_core.design.lesson_link import GOALS, Checked, Lesson
 from mnist_core.design.spec import RunSpec
 from mnist_core.runs.records import Run
-from pages._shell import notes, shared, visitors
+from pages._shell import links, notes, shared, visitors
 from pages._shell.state import bench
 
 NAMES = {
@@ -52,8 +52,7 @@ def _mission(lesson: Lesson, spec: RunSpec) -> None:
                    f"{numbers.seconds(done.seconds)} of training.",
                    icon=":material/trophy:")  # fmt: skip
     st.markdown(f"**Mission**: {lesson.words}")
-    last = next(iter(_ended()), None)
-    told = last if last and last.spec == spec else None
+    told = next((run for run in _shown_first() if run.spec == spec), None)
     goals = lesson.checked(spec, told and told.test_accuracy, told and told.seconds)
     st.markdown("  \n".join(f"{MARKS[goal.met]} {_sentence(goal)}" for goal in goals))
 
@@ -66,6 +65,12 @@ def _ended() -> list[Run]:
     """This visitor's runs with a test accuracy, the newest first."""
     mine = shared.runs().of(visitors.visitor())
     return [run for run in mine if not run.active and run.test_accuracy is not None]
+
+
+def _shown_first() -> list[Run]:
+    """The same, and before them the one whose card is on the page."""
+    shown = links.run_in_url()
+    return sorted(_ended(), key=lambda run: shown is None or run.id != shown.id)
 
 
 def _fulfilled(lesson: Lesson) -> Run | None:

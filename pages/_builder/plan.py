@@ -12,13 +12,14 @@ from pages._shell import notes, session, shared
 USUAL_GUESS = 0.97
 
 
-def draw(spec: RunSpec) -> None:
-    """One line of text, as high whatever it says, and the guess."""
+def draw(spec: RunSpec, under_way: bool) -> None:
+    """One line of text, as high whatever it says, and the guess, unless a run is under way: to
+    guess is for before."""
     with st.container(horizontal=True, vertical_alignment="top", key="plan"):
         # While the host is being measured the line draws itself anew.
         waiting = shared.service().calibration is None and shared.service().state != "failed"
         notes.fragment(_line, run_every=1.0 if waiting else None)(spec)
-        notes.fragment(_guess)()
+        notes.fragment(_guess)(under_way)
 
 
 def _line(spec: RunSpec) -> None:
@@ -37,12 +38,13 @@ def _line(spec: RunSpec) -> None:
         ]), help=forecast.ABOUT)  # fmt: skip
 
 
-def _guess() -> None:
+def _guess(under_way: bool) -> None:
     """To commit to a guess first helps to remember what came (Kim, Reinecke, Hullman 2017). Who
     does not open it has skipped it."""
     mine = state.mine()
     label = "Guess first" if mine.guess is None else f"Guess: {numbers.percent(mine.guess, 1)}"
-    with st.popover(label, icon=":material/psychology_alt:", key="guess"):
+    with st.popover(label, icon=":material/psychology_alt:", key="guess",
+                    disabled=under_way):  # fmt: skip
         st.slider("How many of the test images will it read right?", 10.0, 100.0, step=0.1,
                   format="%.1f %%", key=session.seed_widget("guess_value", 100 * USUAL_GUESS),
                   on_change="ignore")  # fmt: skip

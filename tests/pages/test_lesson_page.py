@@ -89,6 +89,21 @@ def test_a_mission_is_checked_when_a_run_meets_it(visit, runs, tiny):
     assert other and "91.00 %" in text(app)
 
 
+def test_the_missions_verdict_agrees_with_the_card_of_the_run_on_the_page(visit, runs, tiny):
+    ids = []
+    for accuracy in (0.969996, 0.91):  # the first reads "97.00 %", and the second came after it
+        run = runs.create(SMALL, "ada", tiny.identity).id
+        runs.begin(run)
+        runs.end(run, "finished", "", test_accuracy=accuracy, test_loss=0.5, seconds=9.96)
+        ids.append(run)
+    asked = {"mission": "accuracy97,seconds10"}
+    for run, shown, met in ((ids[0], "97.00 %", True), (ids[1], "91.00 %", False)):
+        said = text(visit("builder", **SMALL.to_query(), **asked, run=run))
+        assert shown in said and "10.0 s" in said
+        assert f"{lesson_maker.MARKS[met]} reach 97 % test accuracy" in said
+        assert f"{lesson_maker.MARKS[False]} in under 10 s of training" in said
+
+
 def test_a_link_for_a_class_is_made_and_opens_as_it_says(visit):
     app = visit("builder", **SMALL.to_query())
     app.multiselect(key="lesson_lock").set_value(["optimizer"])
