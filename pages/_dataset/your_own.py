@@ -15,7 +15,7 @@ from mnist_core.basis import in_thread
 from mnist_core.data import own_data, uploads
 from mnist_core.data.dataset import Mnist
 from pages._dataset import state
-from pages._shell import shared, visitors, waiting
+from pages._shell import notes, shared, visitors, waiting
 from pages._shell.state import bench
 
 PER_DIGIT = 5  # pictures of each digit in the example
@@ -71,7 +71,7 @@ def _bring() -> None:
     if under_way.over(waiting.PATIENCE):
         state.mine().bringing = None
     if under_way.state == "failed":
-        st.error(under_way.message, icon=":material/block:")
+        st.error(notes.plain(under_way.message), icon=":material/block:")
     elif waiting.ready(under_way, "Checking your files and bringing pictures to 28 × 28"):
         shared.use_data(under_way.result().source)
         st.rerun()
@@ -82,7 +82,7 @@ def _here(data: Mnist) -> None:
     for i, kept in enumerate(own_data.of(visitors.visitor())):
         hours = max(1, round((kept.expires - time.time()) / 3600))
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            st.markdown(f"**{kept.name}** · {hours} h left")
+            st.markdown(f"**{notes.plain(kept.name)}** · {hours} h left")
             if kept.source == data.source:
                 st.caption("in use")
             else:

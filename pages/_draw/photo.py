@@ -10,7 +10,7 @@ from mnist_core.imaging import drawing
 from mnist_core.runs import models
 from pages._components import digit_grid
 from pages._draw import state
-from pages._shell import answering, markup, session
+from pages._shell import answering, markup, notes, session
 
 INKS = {"Find out": "auto", "Dark on light": "dark", "Light on dark": "light"}
 MARGIN = 0.15  # of a digit's size, around the cut that the steps start from
@@ -35,7 +35,7 @@ def choose() -> None:
     st.segmented_control("Ink", list(INKS), default="Find out", required=True, key="photo_ink",
                          on_change=_look, persist_state="session")  # fmt: skip
     if mine.photo_fault:
-        st.error(mine.photo_fault, icon=":material/broken_image:")
+        st.error(notes.plain(mine.photo_fault), icon=":material/broken_image:")
     elif mine.photo is not None:
         st.image(_boxed(mine.photo, [d.box for d in mine.found], mine.found_at), width="stretch")
 

@@ -7,7 +7,7 @@ import streamlit as st
 from mnist_core.basis import LabError
 from mnist_core.runs import models
 from mnist_core.runs.records import Run
-from pages._shell import design, navigation, shared, visitors
+from pages._shell import design, navigation, notes, shared, visitors
 from pages._shell.state import bench
 
 SAYS = (
@@ -39,5 +39,5 @@ def _take(name: str, content: bytes) -> Run | None:
         model = models.read(name, content)
         return shared.service().adopt(model, visitors.visitor(), data.identity)
     except LabError as error:
-        st.error(str(error), icon=":material/block:")
+        st.error(notes.plain(str(error)), icon=":material/block:")
         return None

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from mnist_core.charts.plotting import Chart
+from pages._shell import notes
 
 
 def show(chart: Chart, key: str, **how: Any) -> None:
@@ -14,7 +15,7 @@ def show(chart: Chart, key: str, **how: Any) -> None:
     st.plotly_chart(chart.figure, key=key, alt=chart.reading, config={"displayModeBar": False},
                     **how)  # fmt: skip
     with st.container(gap=None):
-        st.caption(chart.reading)
+        st.caption(notes.plain(chart.reading))
         st.download_button("CSV", chart.csv, f"mnist-{key}.csv", "text/csv", key=f"csv_{key}",
                            type="tertiary", icon=":material/download:", on_click="ignore",
                            help="The numbers of this chart")  # fmt: skip

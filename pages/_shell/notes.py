@@ -26,7 +26,7 @@ def guarded(draw: Callable[..., None]) -> Callable[..., None]:
         try:
             draw(*values)
         except LabError as error:
-            st.warning(str(error), icon=":material/hourglass_top:")
+            st.warning(plain(str(error)), icon=":material/hourglass_top:")
         except Exception as error:
             st.error(told(error, f"{visit().page}: {draw.__name__}"), icon=":material/report:")
         else:
@@ -41,9 +41,22 @@ def fragment(draw: Callable[..., None], run_every: float | None = None) -> Calla
     return st.fragment(guarded(draw), run_every=run_every)
 
 
+# Where Streamlit sees icons, colours, addresses or arrows, which no backslash hides: something
+# invisible goes between.
+_SIGNS = re.compile(r"(?<=:)(?=[A-Za-z/+])|(?<=[-<>=~])(?=[-<>=])|(?<=www)(?=\.)|(?=@)")
+
+
 def plain(text: str) -> str:
     """What a visitor has written, for a sentence in Markdown: as it is, whatever it means there."""
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!|~$:<>&])", r"\\\1", text)
+    text = _SIGNS.sub("\N{WORD JOINER}", text)
+    text = re.sub(r"([\\`*_\[\]$~<>&|])", r"\\\1", text)
+    return re.sub(r"^(\s*)([#+-]|\d+(?=[.)]))", _from_the_start, text, flags=re.MULTILINE)
+
+
+def _from_the_start(found: re.Match[str]) -> str:
+    """What would begin a heading or a list at the start of a line."""
+    sign = found[2]
+    return f"{found[1]}\\{sign}" if sign in "#+-" else f"{found[1]}{sign}\N{WORD JOINER}"
 
 
 def service_note() -> None:
@@ -69,12 +82,12 @@ def _data_line() -> None:
     found, arriving = shared.data(), dataset.download()
     if own_data.is_own(found.source):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(f"Your own data: {found.name}. Only you see them.")
+            st.caption(f"Your own data: {plain(found.name)}. Only you see them.")
             if st.button("Back to MNIST", icon=":material/undo:", key="back_to_mnist"):
                 shared.use_data("auto")
                 st.rerun()
     elif found.source != "sample":
-        st.caption(f"Data: {found.name}.")
+        st.caption(f"Data: {plain(found.name)}.")
     elif arriving and not arriving.over():
         share = f" ({percent(arriving.share, 0)})" if arriving.share else ""
         st.caption(f"Data: {found.name}. The full set of 70,000 is being fetched{share}.")

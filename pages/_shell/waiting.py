@@ -31,6 +31,6 @@ def _bar(job: Job, words: str) -> None:
 
 def failed(job: Job) -> None:
     """Why there is no result, and a button to ask for it anew."""
-    st.error(job.message, icon=":material/error:")
+    st.error(notes.plain(job.message), icon=":material/error:")
     if st.button("Try again", key=f"again.{job.label}", icon=":material/refresh:"):
         st.rerun()

@@ -99,6 +99,7 @@ def text(app: AppTest) -> str:
     kinds = (app.title, app.header, app.subheader, app.markdown, app.caption, app.info,
              app.warning, app.error, app.success, app.html)  # fmt: skip
     said = "\n".join(str(element.value) for kind in kinds for element in kind)
+    said = re.sub(r"\\([*_\[\]#+\-|~$:<>&`])", r"\1", said)  # what was escaped in Markdown
     return said.replace("\N{NO-BREAK SPACE}", " ")
 
 
