@@ -73,6 +73,17 @@ def wilson(
     return np.maximum(middle - half, 0), np.minimum(middle + half, 1)
 
 
+def difference(
+    first: int, of_first: int, second: int, of_second: int
+) -> tuple[float, float, float]:
+    """Share `first / of_first` less `second / of_second`, of two independent samples, with its 95 %
+    interval (Newcombe 1998, method 10: both Wilson intervals together)."""
+    a, b = first / of_first, second / of_second
+    (low_a, high_a), (low_b, high_b) = wilson(first, of_first), wilson(second, of_second)
+    return (a - b, float(a - b - np.hypot(a - low_a, high_b - b)),
+            float(a - b + np.hypot(high_a - a, b - low_b)))  # fmt: skip
+
+
 # --- class by class -------------------------------------------------------------------------------
 
 
@@ -151,6 +162,29 @@ def calibration_error(curve: Binned) -> float:
     return float(np.nansum(gaps) / curve.count.sum())
 
 
+@dataclass(frozen=True)
+class Lean:
+    """Mean confidence `sure` against the accuracy `right`, and the 95 % interval `low`…`high` of
+    their difference, right less sure."""
+
+    sure: float
+    right: float
+    low: float
+    high: float
+
+
+def lean(labels: np.ndarray, probabilities: np.ndarray) -> Lean:
+    """Whether the model is surer than it is right, or less sure: the mean over the images of
+    (1 if right, else 0) − confidence, with the interval of a mean by its standard error."""
+    _check(labels, probabilities)
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    right = probabilities.argmax(axis=1) == labels
+    off = right - confidence
+    half = ndtri((1 + CONFIDENCE) / 2) * off.std() / np.sqrt(len(off))
+    return Lean(float(confidence.mean()), float(right.mean()),
+                float(off.mean() - half), float(off.mean() + half))  # fmt: skip
+
+
 def trend(values: np.ndarray, right: np.ndarray, bins: int = TREND_BINS) -> Binned:
     """The accuracy along a measure of the images, in bins of equally many; `values` float (n,), of
     which NaN are left out, `right` bool (n,). Equal values never part, so bins may be fewer."""
@@ -171,6 +205,17 @@ def _binned(values: np.ndarray, right: np.ndarray, edges: np.ndarray) -> Binned:
     hits = np.bincount(place, weights=right, minlength=bins)
     mean = _share(np.bincount(place, weights=values, minlength=bins), count)
     return Binned(edges, count, mean, _share(hits, count), *wilson(hits, count))
+
+
+def worst(binned: Binned, overall: float, looked_at: int) -> tuple[np.ndarray, bool]:
+    """The bins (k,) of least accuracy, several where they are alike, and whether that lies below
+    the accuracy `overall` by more than chance. The worst of `looked_at` bins was looked for, so its
+    interval is that of one in so many (Bonferroni)."""
+    least = np.nanmin(binned.accuracy)
+    found = np.flatnonzero(binned.accuracy == least)
+    hits = binned.accuracy[found] * binned.count[found]
+    _, high = wilson(hits, binned.count[found], 1 - (1 - CONFIDENCE) / looked_at)
+    return found, bool((high < overall).all())
 
 
 # --- two models on the same images ----------------------------------------------------------------

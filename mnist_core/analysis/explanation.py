@@ -138,7 +138,7 @@ class Damage:
     layer: which of `damage_points`, by its index in `network.layers`; removed: units of it that
     are silenced; dropout: share of its units silenced at random, anew for each image, the others
     scaled up as in training. noise: standard deviation in gray levels; right, down: shift in
-    pixels; angle: degrees, counter-clockwise; seed: of all that is random.
+    pixels; angle: degrees, counter-clockwise; invert: black on white; seed: of all that is random.
     """
 
     layer: int = 0
@@ -148,6 +148,7 @@ class Damage:
     right: float = 0.0
     down: float = 0.0
     angle: float = 0.0
+    invert: bool = False
     seed: int = 0
 
 
@@ -195,9 +196,10 @@ def damaged(network: Network, damage: Damage) -> Network:
 
 
 def disturbed(images: np.ndarray, damage: Damage) -> np.ndarray:
-    """The images uint8 (n, 28, 28) turned about their middle, shifted, then noisy; what comes in
-    from outside is black."""
+    """The images uint8 (n, 28, 28) turned about their middle, shifted, inverted, then noisy; what
+    comes in from outside is paper."""
     moved = _moved(images, damage) if damage.right or damage.down or damage.angle else images
+    moved = 255 - moved if damage.invert else moved
     if not damage.noise:
         return moved
     rng = np.random.default_rng(damage.seed)
@@ -224,10 +226,9 @@ def _moved(images: np.ndarray, damage: Damage) -> np.ndarray:
     return np.rint(total).astype(np.uint8).reshape(images.shape)
 
 
-def still_right(network: Network, images: np.ndarray, labels: np.ndarray, damage: Damage) -> int:
-    """How many images the damaged network still reads right when they are disturbed."""
-    answers = logits(damaged(network, damage), disturbed(images, damage)).argmax(axis=1)
-    return int((answers == labels).sum())
+def answers(network: Network, images: np.ndarray, damage: Damage) -> np.ndarray:
+    """The digits (n,) that the damaged network reads in the images when they are disturbed."""
+    return logits(damaged(network, damage), disturbed(images, damage)).argmax(axis=1)
 
 
 def answer(network: Network, image: np.ndarray, damage: Damage) -> np.ndarray:

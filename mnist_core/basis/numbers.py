@@ -7,6 +7,7 @@ that is no number says so.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import SupportsFloat
 
 NONE = "–"  # what is not known yet
@@ -21,6 +22,22 @@ def percent(share: SupportsFloat | None, decimals: int = 2) -> str:
         return NONE
     value = float(share)
     return _odd(value) or f"{_fixed(100 * value, decimals)}{THIN}%"
+
+
+def between(low: float, high: float, decimals: int = 2) -> str:
+    """An interval of shares: "97.90 to 98.46 %"."""
+    return f"{_fixed(100 * low, decimals)} to {percent(high, decimals)}"
+
+
+def probability(p: float, decimals: int = 2) -> str:
+    """As `percent`, and honest at both ends: neither certain nor impossible unless it is exactly
+    so, "< 0.01 %" and "> 99.99 %". (A softmax in float32 rounds to 1 itself: that is none.)"""
+    least = 10.0**-decimals
+    if 100 * p < least / 2:
+        return f"< {_fixed(least, decimals)}{THIN}%"
+    if 100 * p > 100 - least / 2:
+        return f"> {_fixed(100 - least, decimals)}{THIN}%"
+    return percent(p, decimals)
 
 
 def loss(nats: float | None) -> str:
@@ -49,6 +66,27 @@ def signed(value: float, decimals: int) -> str:
     return text if text.startswith(MINUS) or not float(text.replace(",", "")) else f"+{text}"
 
 
+def significant(value: float, digits: int = 3) -> str:
+    """A number of any size with so many digits that count: "0.0353", "1,230", "1.2 × 10⁻⁵"."""
+    if odd := _odd(value):
+        return odd
+    if value and not 1e-4 <= abs(value) < _WIDE:
+        return _power(value, digits - 1)
+    text = f"{value:,.{max(0, digits - 1 - _magnitude(value))}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return text.replace("-", MINUS)
+
+
+def _magnitude(value: float) -> int:
+    return math.floor(math.log10(abs(value))) if value else 0
+
+
+def listed(items: Iterable[object]) -> str:
+    """Several things in a sentence: "2", "2 and 7", "2, 7 and 9"."""
+    *most, last = map(str, items)
+    return f"{', '.join(most)} and {last}" if most else last
+
+
 def plain(value: float) -> str:
     """A setting without an exponent and without zeros at its end: "0.000001", "10"."""
     return f"{value:.8f}".rstrip("0").rstrip(".").replace("-", MINUS)
@@ -72,6 +110,6 @@ def _fixed(value: float, decimals: int) -> str:
     return text.replace("-", MINUS)
 
 
-def _power(value: float) -> str:
-    digits, _, exponent = f"{value:.1e}".partition("e")
+def _power(value: float, decimals: int = 1) -> str:
+    digits, _, exponent = f"{value:.{decimals}e}".partition("e")
     return f"{digits} × 10{str(int(exponent)).translate(_RAISED)}".replace("-", MINUS)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
+from mnist_core.basis import numbers
 from mnist_core.statistics.pixels import Levels, intensity
 from mnist_core.statistics.shapes import MEASURES, PERCENT
 
@@ -16,9 +17,9 @@ from .plotting import TRAIN, VALIDATION, Chart, pixel_map, plot
 DIGITS = list(range(10))
 
 
-def share(part: float, digits: int = 1) -> str:
-    """A share as a percentage, as in 11.2 %."""
-    return f"{part:.{digits}%}".replace("%", " %")
+def share(part: float, digits: int = 2) -> str:
+    """A share as a percentage, as in 11.24 %."""
+    return numbers.percent(part, digits)
 
 
 # --------------------------------------------------------------- all pixels at once
@@ -35,13 +36,21 @@ def class_counts(train: np.ndarray, test: np.ndarray) -> Chart:
     ]  # fmt: skip
     figure = plot(*bars, title="How many images of each digit", x="digit", y="images",
                   xaxis_dtick=1, legend={"y": -0.2, "yanchor": "top"})  # fmt: skip
-    rare, common = int(train.argmin()), int(train.argmax())
-    reading = (
-        f"In training {common} is the most common digit ({train[common]:,} images, "
-        f"{share(shares[0][common])}) and {rare} the rarest ({train[rare]:,}, "
-        f"{share(shares[0][rare])})."
-    )
-    return Chart(figure, reading, {"digit": DIGITS, "train": train, "test": test})
+    return Chart(figure, _counts_reading(train, shares[0]),
+                 {"digit": DIGITS, "train": train, "test": test})  # fmt: skip
+
+
+def _counts_reading(counts: np.ndarray, shares: np.ndarray) -> str:
+    if counts.min() == counts.max():
+        return f"In training every digit is equally common ({counts[0]:,} images each)."
+
+    def told(extreme: int, word: str) -> str:
+        digits = np.flatnonzero(counts == extreme)
+        several = len(digits) > 1
+        return (f"{numbers.listed(digits)} {'are' if several else 'is'} the {word} "
+                f"({extreme:,} images{' each' if several else ''}, {share(shares[digits[0]])})")
+
+    return f"In training {told(counts.max(), 'commonest')}, {told(counts.min(), 'rarest')}."
 
 
 def histogram(counts: np.ndarray, whose: str, log: bool) -> Chart:

@@ -3,18 +3,21 @@ calibration, and accuracy along a measure of the images."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import plotly.graph_objects as go
 
 from mnist_core.analysis import evaluation
-from mnist_core.analysis.evaluation import Binned, PerClass
-from mnist_core.basis.numbers import percent
+from mnist_core.analysis.evaluation import Binned, Lean, PerClass
+from mnist_core.basis.numbers import fixed, listed, percent, signed
 from mnist_core.statistics.shapes import MEASURES
 
 from .plotting import TRAIN, VALIDATION, Chart, plot
 
 DIGITS = list(range(evaluation.CLASSES))
 GRAY = "#8A877F"
+MOST_TIED = 3  # that are named where several share a place
 MOST_NAMED = 16  # bars that have room for a name
 # Nothing at zero: whatever paper is behind shows through, light or dark.
 AROUND_ZERO = [[0, VALIDATION], [0.5, "rgba(138,135,127,0.06)"], [1, TRAIN]]
@@ -41,15 +44,32 @@ def per_class(scores: PerClass) -> Chart:
 def _per_class_title(scores: PerClass) -> str:
     if np.isnan(scores.f1).all():
         return "Precision, recall and F1"
-    return f"The {np.nanargmax(scores.f1)} is read best, the {np.nanargmin(scores.f1)} worst"
+    if np.nanmax(scores.f1) == np.nanmin(scores.f1):
+        return "All digits are read equally well"
+    best, worst = _digits_at(scores.f1, np.nanmax), _digits_at(scores.f1, np.nanmin)
+    return f"The {listed(best)} {_is(best)} read best, the {listed(worst)} worst"
+
+
+def _digits_at(values: np.ndarray, extreme: Callable[[np.ndarray], float]) -> list[int]:
+    """The digits that have the largest or the least value, all of them where they are alike."""
+    return np.flatnonzero(values == extreme(values)).tolist()
+
+
+def _is(digits: Sequence[int]) -> str:
+    return "is" if len(digits) == 1 else "are"
 
 
 def _per_class_reading(scores: PerClass) -> str:
     if np.isnan(scores.f1).all():
         return "No digit occurs."
-    best, worst = int(np.nanargmax(scores.f1)), int(np.nanargmin(scores.f1))
-    reading = (f"By F1 the {best} is read best ({percent(scores.f1[best])}) and the {worst} worst "
-               f"({percent(scores.f1[worst])})")  # fmt: skip
+    if np.nanmax(scores.f1) == np.nanmin(scores.f1):
+        return f"By F1 all digits are read equally well ({percent(np.nanmax(scores.f1))})."
+    best, low = _digits_at(scores.f1, np.nanmax), _digits_at(scores.f1, np.nanmin)
+    worst = low[0]
+    reading = (f"By F1 the {listed(best)} {_is(best)} read best ({percent(np.nanmax(scores.f1))}) "
+               f"and the {listed(low)} worst ({percent(scores.f1[worst])})")  # fmt: skip
+    if len(low) > 1:
+        return f"{reading}."
     precision, recall = scores.precision[worst], scores.recall[worst]
     if np.isnan(precision) or np.isnan(recall):
         return f"{reading}."
@@ -72,12 +92,23 @@ def confusion_reading(counts: np.ndarray) -> str:
     wrong = counts - np.diag(np.diag(counts))
     if not wrong.any():
         return "No image was misread."
-    true, said = divmod(int(wrong.argmax()), len(counts))
-    pair = wrong + wrong.T
-    a, b = divmod(int(pair.argmax()), len(counts))
-    return (f"The commonest mistake is a {true} read as a {said} ({_times(wrong[true, said])}); "
-            f"{a} and {b} are taken for each other {_times(pair[a, b])}, of {wrong.sum():,} "
-            "mistakes in all.")  # fmt: skip
+    most, pair = wrong.max(), np.triu(wrong + wrong.T)
+    commonest = [f"a {true} read as a {said}" for true, said in np.argwhere(wrong == most)]
+    mixed = [f"{a} and {b}" for a, b in np.argwhere(pair == pair.max())]
+    first = "mistake is" if len(commonest) == 1 else "mistakes are"
+    return (f"The commonest {first} {_some(commonest)} ({_times(most)}{_each(commonest)}); "
+            f"{_some(mixed)} are taken for each other {_times(pair.max())}{_each(mixed)}, of "
+            f"{wrong.sum():,} mistakes in all.")  # fmt: skip
+
+
+def _some(words: list[str]) -> str:
+    """The first few of those that are alike, and how many more there are."""
+    more = len(words) - MOST_TIED
+    return listed(words if more <= 0 else [*words[:MOST_TIED], f"{more} more"])
+
+
+def _each(words: list[str]) -> str:
+    return " each" if len(words) > 1 else ""
 
 
 def _times(n: int) -> str:
@@ -87,8 +118,9 @@ def _times(n: int) -> str:
 # ------------------------------------------------------------ calibration and trends
 
 
-def calibration(curve: Binned) -> Chart:
-    """Accuracy against confidence, with the diagonal on which both are equal."""
+def calibration(curve: Binned, lean: Lean) -> Chart:
+    """Accuracy against confidence, with the diagonal on which both are equal; the larger a point,
+    the more images it stands for."""
     even = go.Scatter(x=[0, 100], y=[0, 100], mode="lines", name="as sure as right",
                       line={"color": GRAY, "dash": "dot", "width": 1.5},
                       hoverinfo="skip")  # fmt: skip
@@ -100,22 +132,25 @@ def calibration(curve: Binned) -> Chart:
     figure.update_xaxes(range=[0, 103])
     figure.update_yaxes(range=[0, 103])
     low, high = curve.edges[:-1][full], curve.edges[1:][full]
-    return Chart(figure, _calibration_reading(curve),
+    return Chart(figure, _calibration_reading(curve, lean),
                  {"from": low, "to": high, **_numbers(curve, "confidence")})  # fmt: skip
 
 
-def _calibration_reading(curve: Binned) -> str:
+def _calibration_reading(curve: Binned, lean: Lean) -> str:
     error = evaluation.calibration_error(curve)
-    sure = np.nansum(curve.count * curve.mean) / curve.count.sum()
-    right = np.nansum(curve.count * curve.accuracy) / curve.count.sum()
-    lean = "surer than it is right" if sure > right else "less sure than it is right"
-    return (f"Expected calibration error {100 * error:.2f} % ({len(curve.count)} bins): on average "
-            f"the model is {lean}, {percent(sure)} against {percent(right)}.")  # fmt: skip
+    says = (f"Expected calibration error {percent(error)} ({len(curve.count)} bins). On average "
+            f"the model is {percent(lean.sure)} sure and {percent(lean.right)} right: ")
+    between = (f"(95 % interval of the difference {signed(100 * lean.low, 2)} to "
+               f"{signed(100 * lean.high, 2)} points)")  # fmt: skip
+    if lean.low <= 0 <= lean.high:
+        return f"{says}no more apart than chance {between}."
+    how = "surer than it is right" if lean.high < 0 else "less sure than it is right"
+    return f"{says}it is {how} {between}."
 
 
-def trend(measure: str, binned: Binned, overall: float) -> Chart:
+def trend(measure: str, binned: Binned, overall: float, looked_at: int) -> Chart:
     """Accuracy along one of `shapes.MEASURES`, in bins of equally many images, beside the accuracy
-    of all."""
+    of all; `looked_at` bins are shown beside each other."""
     about = MEASURES[measure]
     unit = f" ({about.unit})" if about.unit else ""
     points = _points(binned, binned.mean, f"{about.title.lower()} %{{x:.1f}}", "an eighth or so")
@@ -125,25 +160,29 @@ def trend(measure: str, binned: Binned, overall: float) -> Chart:
     figure.add_hline(y=100 * overall, line={"color": GRAY, "dash": "dot", "width": 1.5})
     low, high = binned.edges[:-1], binned.edges[1:]
     full = binned.count > 0
-    return Chart(figure, _trend_reading(about.title, binned, overall),
+    return Chart(figure, _trend_reading(about.title, binned, overall, looked_at),
                  {"from": low[full], "to": high[full], **_numbers(binned, measure)})  # fmt: skip
 
 
-def _trend_reading(title: str, binned: Binned, overall: float) -> str:
-    worst = int(np.nanargmin(binned.accuracy))
+def _trend_reading(title: str, binned: Binned, overall: float, looked_at: int) -> str:
+    worst, told = evaluation.worst(binned, overall, looked_at)
+    if len(worst) == (binned.count > 0).sum():
+        return f"{title}: all bins are read equally well ({percent(overall)})."
     low, high = binned.edges[worst], binned.edges[worst + 1]
-    where = f"{title} {low:.1f} to {high:.1f} is read worst ({percent(binned.accuracy[worst])})"
-    if binned.high[worst] < overall:
-        return f"{where}; its whole interval lies below the {percent(overall)} of all images."
-    return (f"{where}, which may be chance: {percent(overall)} of all images lies within its "
-            "interval.")  # fmt: skip
+    parts = listed(f"{fixed(a, 1)} to {fixed(b, 1)}" for a, b in zip(low, high, strict=True))
+    where = (f"{title} {parts} {_is(worst)} read worst ({percent(binned.accuracy[worst[0]])}"
+             f"{_each(worst.tolist())}), against {percent(overall)} of all images")  # fmt: skip
+    if told:
+        return f"{where}: more than chance, even as the worst of {looked_at} bins."
+    return f"{where}: of {looked_at} bins the worst is often as low by chance."
 
 
 def _points(binned: Binned, x: np.ndarray, what: str, name: str) -> go.Scatter:
     full = binned.count > 0
     y = 100 * binned.accuracy[full]
     return go.Scatter(
-        x=x[full], y=y, mode="markers", name=name, marker={"size": 8, "color": TRAIN},
+        x=x[full], y=y, mode="markers", name=name,
+        marker={"size": sizes(binned.count[full]), "color": TRAIN, "line": {"width": 0}},
         error_y={"type": "data", "symmetric": False, "array": 100 * binned.high[full] - y,
                  "arrayminus": y - 100 * binned.low[full], "thickness": 1.2, "width": 3},
         customdata=np.column_stack([100 * binned.low[full], 100 * binned.high[full],
@@ -151,6 +190,11 @@ def _points(binned: Binned, x: np.ndarray, what: str, name: str) -> go.Scatter:
         hovertemplate=what + ": %{y:.1f} % right<br>95 % interval %{customdata[0]:.1f} to "
         "%{customdata[1]:.1f} %<br>%{customdata[2]:,} images<extra></extra>",
     )  # fmt: skip
+
+
+def sizes(count: np.ndarray) -> np.ndarray:
+    """Diameters (n,) of points in pixels, their areas by how many images each stands for."""
+    return np.maximum(14 * np.sqrt(count / count.max()), 3.0)
 
 
 def _numbers(binned: Binned, name: str) -> dict[str, np.ndarray]:
@@ -206,7 +250,7 @@ def film(steps: np.ndarray, accuracy: np.ndarray, at: int, images: int) -> Chart
     figure = plot(line, here, title="How it learned to read", x="batches (log scale)",
                   y="test accuracy (%)", xaxis_type="log", yaxis_range=[0, 102])  # fmt: skip
     early = int(np.argmax(accuracy >= 0.9 * accuracy[-1]))
-    reading = (f"After {steps[at]:,} batches it reads {percent(accuracy[at], 1)} of {images:,} "
-               f"test images. Nine tenths of its final {percent(accuracy[-1], 1)} are reached "
+    reading = (f"After {steps[at]:,} batches it reads {percent(accuracy[at])} of {images:,} "
+               f"test images. Nine tenths of its final {percent(accuracy[-1])} are reached "
                f"after {steps[early]:,} of {steps[-1]:,} batches.")  # fmt: skip
     return Chart(figure, reading, {"batches": steps, "test_accuracy": accuracy})

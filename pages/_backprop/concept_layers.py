@@ -158,10 +158,10 @@ def _verdict(history: overfitting.Course, patience: int, held: int) -> None:
         st.metric("Patience stops at", "the end" if stop is None else stop)
     table = {
         "": ["training", f"validation ({held:,})"],
-        "accuracy, best epoch": [f"{percent(history.train_accuracy[best], 1)}",
-                                 f"{percent(history.validation_accuracy[best], 1)}"],
-        "accuracy, at the end": [f"{percent(history.train_accuracy[-1], 1)}",
-                                 f"{percent(history.validation_accuracy[-1], 1)}"],
+        "accuracy, best epoch": [f"{percent(history.train_accuracy[best])}",
+                                 f"{percent(history.validation_accuracy[best])}"],
+        "accuracy, at the end": [f"{percent(history.train_accuracy[-1])}",
+                                 f"{percent(history.validation_accuracy[-1])}"],
     }  # fmt: skip
     st.table(table, border="horizontal", hide_index=True)
     gap = history.validation_loss[-1] - history.train_loss[-1]

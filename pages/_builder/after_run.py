@@ -28,7 +28,7 @@ def draw(run: Run | None) -> None:
         return
     if run.active:
         if run.guess is not None:
-            st.caption(f"Your guess: {numbers.percent(run.guess, 1)}.")
+            st.caption(f"Your guess: {numbers.percent(run.guess)}.")
         return
     history = events.timeline(shared.runs().history(run.id))
     with st.container(border=True, key="verdict", gap="small"):
@@ -61,7 +61,7 @@ def of(run: Run, history: list[events.Event]) -> verdict.Verdict | None:
 def guessed(guess: float, came: float) -> str:
     """A guess beside what came."""
     off = numbers.signed(100 * (came - guess), 2)
-    return (f"You guessed {numbers.percent(guess, 1)}; it came to {numbers.percent(came)}, "
+    return (f"You guessed {numbers.percent(guess)}; it came to {numbers.percent(came)}, "
             f"{off} points.")  # fmt: skip
 
 

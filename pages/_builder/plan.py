@@ -42,7 +42,7 @@ def _guess(under_way: bool) -> None:
     """To commit to a guess first helps to remember what came (Kim, Reinecke, Hullman 2017). Who
     does not open it has skipped it."""
     mine = state.mine()
-    label = "Guess first" if mine.guess is None else f"Guess: {numbers.percent(mine.guess, 1)}"
+    label = "Guess first" if mine.guess is None else f"Guess: {numbers.percent(mine.guess)}"
     with st.popover(label, icon=":material/psychology_alt:", key="guess",
                     disabled=under_way):  # fmt: skip
         st.slider("How many of the test images will it read right?", 10.0, 100.0, step=0.1,

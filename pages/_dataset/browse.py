@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from mnist_core.basis.numbers import probability
 from mnist_core.data.dataset import Mnist
 from mnist_core.statistics import shapes
 from pages._components import copy_link, digit_grid
@@ -126,5 +127,5 @@ def _reading(image: np.ndarray, label: int) -> str:
     p = answering.model(choice).network.predict(image[None])[0]
     best = int(p.argmax())
     verdict = "rightly" if best == label else f"but its label is {label}"
-    return (f"{answering.asked_models()[choice]} reads a {best} ({markup.percent(p[best])}), "
+    return (f"{answering.asked_models()[choice]} reads a {best} ({probability(p[best])}), "
             f"{verdict}.")  # fmt: skip

@@ -186,7 +186,7 @@ def _patterns(patterns: list[np.ndarray], explained: np.ndarray) -> str:
         f'<figure style="margin:0"><img class="digit" src="{pictures.png(map_charts.diverging(p))}"'
         f' alt="component {i}" style="width:100%;aspect-ratio:1"><figcaption '
         f'style="font-size:.75rem;opacity:.75">{i} · '
-        f'{percent(explained[i - 1], 1)}</figcaption></figure>'
+        f'{percent(explained[i - 1])}</figcaption></figure>'
         for i, p in enumerate(patterns, 1)
     )  # fmt: skip
     return (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from mnist_core.basis.numbers import probability
 from pages._shell import answering, markup
 
 
@@ -18,8 +19,8 @@ def show(image: np.ndarray, choice: str) -> None:
         f'<div class="quiet" style="line-height:1.1" aria-live="polite"><span>This is {sure} '
         f'a{"n" if best == 8 else ""}</span>'
         f'<div id="answer" style="font:500 6rem/1.1 Georgia,serif">{best}</div>'
-        f"<small>{markup.percent(p[best])}; next comes {second} with "
-        f"{markup.percent(p[second])}</small></div>"
+        f"<small>{probability(p[best])}; next comes {second} with "
+        f"{probability(p[second])}</small></div>"
     )
     picture.html(markup.digit(image, "min(100%, 11rem)", "what the model sees"))
     picture.caption("What the model sees: 28 × 28, centred by mass like MNIST")

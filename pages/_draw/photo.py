@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image, ImageDraw
 
+from mnist_core.basis.numbers import probability
 from mnist_core.imaging import drawing
 from mnist_core.runs import models
 from pages._components import digit_grid
@@ -116,7 +117,7 @@ def read_out(choice: str) -> None:
     st.html(f'<div class="quiet"><span>Read from left to right</span><div id="reading" '
             f'aria-live="polite" style="{look}">{words}</div></div>')  # fmt: skip
     clicked = digit_grid.show(images, labels, range(len(labels)), mine.found_at, "found")
-    sure = ", ".join(f"{n}: {markup.percent(q)}" for n, q in zip(labels, p.max(axis=1)[:12],
+    sure = ", ".join(f"{n}: {probability(q)}" for n, q in zip(labels, p.max(axis=1)[:12],
                                                                   strict=False))  # fmt: skip
     st.caption(f"How sure: {sure}{' …' if len(labels) > 12 else ''}. Choose one to see it below.")
     if clicked is not None and clicked != mine.found_at:

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from mnist_core.analysis import misreading
+from mnist_core.basis.numbers import probability
 from mnist_core.charts.pixel_charts import signed_map
 from mnist_core.imaging import drawing
 from mnist_core.network.network import Network
@@ -69,7 +70,7 @@ def _step(name: str, image: np.ndarray, p: np.ndarray, on: bool) -> None:
             f'<div style="opacity:{faded}">'
             f'{markup.digit(image, "100%", f"after the step {TITLES[name]}")}</div>'
             f'<b style="font:500 1.5rem/1.5 Georgia,serif">{p.argmax()}</b> '
-            f"<small>{markup.percent(p.max())}</small></div>")  # fmt: skip
+            f"<small>{probability(p.max())}</small></div>")  # fmt: skip
     if name == "resize":
         st.caption(TITLES[name], help=misreading.STEPS[name])
     else:

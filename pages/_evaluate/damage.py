@@ -7,11 +7,12 @@ import streamlit as st
 
 from mnist_core.analysis import evaluation, explanation
 from mnist_core.analysis.explanation import Damage
-from mnist_core.basis.numbers import percent
+from mnist_core.basis.numbers import between, percent, signed
 from pages._shell import markup, notes, session, subject
 from pages._shell.subject import Picture, Subject
 
 CONTROLS = "damage."
+SLIDERS = ("share", "dropout", "noise", "angle", "right", "down")
 
 
 @notes.fragment
@@ -24,11 +25,20 @@ def damage(who: Subject) -> None:
     with controls:
         done = _model_controls(who) | _image_controls()
         st.button("Undo all damage", icon=":material/restart_alt:", key="undo_damage",
-                  on_click=session.drop_widgets, args=(CONTROLS,))  # fmt: skip
+                  on_click=_undo)  # fmt: skip
     hurt = Damage(**done)
     with outcome:
         _one(who, picture, hurt)
         _measured(who, hurt)
+
+
+def _undo() -> None:
+    """Every control as it began. Forgotten by the server alone, a slider would stay where it is in
+    the browser, and bring the old damage back with the next one that moves."""
+    for name in SLIDERS:
+        session.set_widget(f"{CONTROLS}{name}", 0)
+    session.set_widget(f"{CONTROLS}invert", False)
+    session.set_widgets(f"{CONTROLS}units.", list)
 
 
 def _model_controls(who: Subject) -> dict:
@@ -58,7 +68,9 @@ def _image_controls() -> dict:
     angle = st.slider("Rotate (degrees, counter-clockwise)", -180, 180, 0, key=f"{CONTROLS}angle")
     right = st.slider("Shift right (pixels)", -10, 10, 0, key=f"{CONTROLS}right")
     down = st.slider("Shift down (pixels)", -10, 10, 0, key=f"{CONTROLS}down")
-    return {"noise": noise, "angle": angle, "right": right, "down": down}
+    invert = st.toggle("Invert: black ink on white paper", key=f"{CONTROLS}invert",
+                       help="As most people write. MNIST's digits are white on black.")
+    return {"noise": noise, "angle": angle, "right": right, "down": down, "invert": invert}
 
 
 def _one(who: Subject, picture: Picture, hurt: Damage) -> None:
@@ -82,12 +94,28 @@ def _measured(who: Subject, hurt: Damage) -> None:
     used = np.arange(n) if everything else who.sample
     images, labels = who.test.images[used], who.test.labels[used]
     with st.spinner("Measuring", show_time=True):
-        right = explanation.still_right(who.model.network, images, labels, hurt)
+        said = explanation.answers(who.model.network, images, hurt)
+    right = int((said == labels).sum())
     intact = int(who.right[used].sum())
     low, high = evaluation.wilson(right, len(used))
-    st.metric("Accuracy with this damage", f"{percent(right / len(used))}",
-              f"{100 * (right - intact) / len(used):+.2f} points" if right != intact else None)
+    points = f"{signed(100 * (right - intact) / len(used), 2)} points"
+    st.metric("Accuracy with this damage", percent(right / len(used)),
+              points if right != intact else None)  # fmt: skip
     whose = f"{'all' if everything else 'a fixed random sample of'} {len(used):,} test images"
     st.caption(f"Measured on {whose}, each damaged alike: {right:,} are read right, {intact:,} "
-               f"without damage. 95 % interval {percent(low, 1)} to "
-               f"{percent(high, 1)}.")  # fmt: skip
+               f"without damage. 95 % interval {between(low, high)}.")  # fmt: skip
+    if hurt.invert:
+        st.markdown(_inverted(said, labels, float((images == 0).mean())))
+
+
+def _inverted(said: np.ndarray, labels: np.ndarray, paper: float) -> str:
+    """What a network does with ink and paper exchanged: counted, not supposed. `paper` is the share
+    of pixels that were 0."""
+    counts = np.bincount(said, minlength=10)
+    commonest = int(counts.argmax())
+    return (f"**Black on white.** {percent(counts[commonest] / len(said))} of these images are "
+            f"read as {commonest}, though {percent((labels == commonest).mean())} are; "
+            f"{percent((said == labels).mean())} are read right, where chance has 10 %. The paper, "
+            f"{percent(paper, 0)} of all pixels, was 0 and added nothing; now each sends 255 "
+            "through a weight that was never learned for it. So a photo of ink on paper is "
+            "inverted before it is read, as the Draw page does.")  # fmt: skip

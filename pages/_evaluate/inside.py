@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import streamlit as st
 
 from mnist_core.analysis import explanation
+from mnist_core.basis.numbers import fixed, listed, signed
 from mnist_core.charts import score_charts
 from pages._components import digit_grid
 from pages._shell import answering, chart, links, markup, notes, session, subject
 from pages._shell.subject import Picture, Subject
 
+INK = ("Ink on a blue weight adds to the unit's sum, ink on an orange one takes away from it; "
+       "where there is no ink, a weight adds nothing.")  # fmt: skip
 MOST_FILTERS = 100
 MOST_EXCITING = 20
 
@@ -40,16 +45,16 @@ def _maps(step: explanation.Step) -> None:
     height, width = maps.shape[1:]
     st.markdown(f"**{step.name}**: {step.units} maps of {height} × {width}")
     most = float(np.abs(maps).max()) or 1.0
-    _pictures(maps, most, columns=min(16, step.units))
+    _pictures(maps, most, min(16, step.units), range(step.units))
     silent = int((maps == 0).all(axis=(1, 2)).sum())
     brightest = int(maps.max(axis=(1, 2)).argmax())
-    st.caption(f"Map {brightest} has the highest value ({maps.max():.2f}); {silent} of "
-               f"{step.units} are silent everywhere. Blue is positive, orange negative; numbered "
-               "from the top left, row by row.")  # fmt: skip
+    st.caption(f"Map {brightest} has the highest value ({fixed(maps.max(), 2)}); {silent} of "
+               f"{step.units} are silent everywhere. Blue is positive, orange negative; the number "
+               "of each stands below it.")  # fmt: skip
 
 
-def _pictures(values: np.ndarray, most: float, columns: int) -> None:
-    st.html(markup.signed_pictures(values / most, columns))
+def _pictures(values: np.ndarray, most: float, columns: int, names: Sequence[int]) -> None:
+    st.html(markup.signed_pictures(values / most, columns, names))
 
 
 def weights(who: Subject, picture: Picture) -> None:
@@ -61,11 +66,9 @@ def weights(who: Subject, picture: Picture) -> None:
     most = float(np.percentile(np.abs(kernels[shown]), 99.5)) or 1.0
     st.markdown(f"**Weights of the first layer**: {len(shown)} of {len(kernels)} units, "
                 f"{side} × {side} each")  # fmt: skip
-    _pictures(np.clip(kernels[shown] / most, -1, 1), 1.0, columns=min(10, len(shown)))
-    first = ", ".join(map(str, shown[:10]))
-    st.caption("Blue weights answer to ink at their place, orange ones to its absence. The units "
-               f"with the largest weights come first; those of the first row are "
-               f"{first}.")  # fmt: skip
+    _pictures(np.clip(kernels[shown] / most, -1, 1), 1.0, min(10, len(shown)), shown.tolist())
+    st.caption(f"{INK} The units with the largest weights come first; the number of each stands "
+               "below it.")  # fmt: skip
 
 
 def saliency(who: Subject, picture: Picture) -> None:
@@ -86,9 +89,10 @@ def _gradient(who: Subject, picture: Picture, digit: int) -> None:
     values = explanation.gradient_times_input(who.model.network, picture.image, digit)
     row, column = divmod(int(values.argmax()), explanation.SIDE)
     low = divmod(int(values.argmin()), explanation.SIDE)
-    reading = (f"Row {row}, column {column} speaks most for a {digit} (+{values.max():.2f}), row "
-               f"{low[0]}, column {low[1]} most against it ({values.min():.2f}); all pixels "
-               f"together add {values.sum():.1f} to its logit.")  # fmt: skip
+    reading = (f"Row {row}, column {column} speaks most for a {digit} "
+               f"({signed(values.max(), 2)}), row {low[0]}, column {low[1]} most against it "
+               f"({signed(values.min(), 2)}); all pixels together add {signed(values.sum(), 1)} to "
+               "its logit.")  # fmt: skip
     title = f"Gradient × input: blue speaks for {digit}"
     chart.show(score_charts.saliency(values, title, reading), "gradient")
 
@@ -100,7 +104,7 @@ def _occlusion(who: Subject, picture: Picture, digit: int, size: int) -> None:
     row, column = divmod(int(fall.argmax()), explanation.SIDE)
     then = int(hidden[row, column].argmax())
     reading = (f"A black patch of {size} × {size} at row {row}, column {column} takes "
-               f"{fall.max():.1f} from the logit of {digit}; the answer is then {then}. "
+               f"{fixed(fall.max(), 1)} from the logit of {digit}; the answer is then {then}. "
                f"{_other_answers(hidden, picture.said)}")  # fmt: skip
     title = f"Occlusion: blue is what {digit} rests on"
     chart.show(score_charts.saliency(fall, title, reading), "occlusion")
@@ -134,16 +138,21 @@ def exciting(who: Subject, picture: Picture) -> None:
               for label, v in zip(labels, value, strict=True)]  # fmt: skip
     clicked = digit_grid.show(who.test.images[found], labels, found, index, "grid_exciting",
                                   titles=titles)  # fmt: skip
-    common = np.bincount(labels, minlength=10)
-    st.caption(
-        f"Of {len(who.sample):,} test images chosen at random, those that excite unit {unit} of "
-        f"{step.name} most, the first one to {value[0]:.2f}: {common.max()} of {len(found)} are "
-        f"{common.argmax()}s."
-    )
+    n, everything = len(who.sample), len(who.sample) == len(who.test.labels)
+    of = f"all {n:,} test images" if everything else f"{n:,} test images chosen at random"
+    st.caption(f"Of {of}, those that excite unit {unit} of {step.name} most, the first one to "
+               f"{fixed(float(value[0]), 2)}: {_common(labels)}.")  # fmt: skip
     if clicked is not None and clicked != index:
         links.examine(clicked)
         links.keep_choice("of", subject.TEST)
         st.rerun(scope="fragment")
+
+
+def _common(labels: np.ndarray) -> str:
+    """Which digits are the most of these, all of them where several are."""
+    counts = np.bincount(labels, minlength=10)
+    most = [f"{digit}s" for digit in np.flatnonzero(counts == counts.max())]
+    return f"{counts.max()} of {len(labels)} are {listed(most)}{' each' if len(most) > 1 else ''}"
 
 
 VIEWS = {"Activations": activations, "Weights": weights, "Saliency": saliency,

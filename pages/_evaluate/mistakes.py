@@ -6,10 +6,11 @@ import numpy as np
 import streamlit as st
 
 from mnist_core.analysis import evaluation
+from mnist_core.basis.numbers import probability
 from mnist_core.charts import score_charts
 from mnist_core.statistics import tables
 from pages._components import matrix
-from pages._shell import markup, notes, session, subject
+from pages._shell import notes, session, subject
 from pages._shell.subject import Subject
 
 DIGITS = [str(digit) for digit in range(10)]
@@ -87,7 +88,7 @@ def mistakes(who: Subject) -> None:
     surest = found[0]
     st.caption(
         f"{len(found):,} misread, the surest first: a {who.test.labels[surest]} was read as "
-        f"{who.predicted[surest]} with {markup.percent(who.probabilities[surest].max())}. In the "
+        f"{who.predicted[surest]} with {probability(who.probabilities[surest].max())}. In the "
         "corner: true digit → answer."
     )
     subject.gallery(who, found, "mistakes")

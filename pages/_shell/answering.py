@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from mnist_core import storage
+from mnist_core.analysis import short_film as short_films
 from mnist_core.analysis import teaching
 from mnist_core.basis import Job, LabError
 from mnist_core.basis.numbers import percent
@@ -91,6 +92,30 @@ def answers(choice: str, split: str) -> Job:
     return shared.job(shared.data().digest, f"answers {_state_of(choice)} {split}", ask)
 
 
+def knows_the_data(choice: str) -> bool:
+    """Whether a model was trained on the training images that are shown."""
+    shown = shared.data()
+    if choice in ("default", TAUGHT):
+        return not own_data.is_own(shown.source)
+    return shared.runs().known(choice).identity.same(shown.identity)
+
+
+def learned(choice: str, rows: np.ndarray) -> Job:
+    """Whether a model reads these training images right, by their index: bool (n,)."""
+    network, train = model(choice).network, shared.data().train
+
+    def read(report: Callable[[float], None]) -> np.ndarray:
+        right = []
+        for start in range(0, len(rows), ASKED_AT_ONCE):
+            part = rows[start : start + ASKED_AT_ONCE]
+            said = network.predict(train.images[part]).argmax(axis=1)
+            right.append(said == train.labels[part])
+            report((start + ASKED_AT_ONCE) / len(rows))
+        return np.concatenate(right)
+
+    return job_of_model(choice, f"{len(rows)} of the first training images", read)
+
+
 def _by_worker(worker: Service, choice: str, shown: dataset.Mnist) -> np.ndarray | None:
     """A worker's answers to the test images, kept with the run; None if it has other work, the run
     is about other data, or the default model is asked about a visitor's own, of which nothing is
@@ -133,9 +158,21 @@ def _film(run: str, ended: float | None) -> list[Frame]:
             for taken in shared.runs().snapshots(run)]  # fmt: skip
 
 
-def frames_read(choice: str, images: np.ndarray, what: str) -> Job:
-    """What each frame of a film says to these images: probabilities float32 (frames, n, 10)."""
-    frames = film(choice)
+def short_film() -> Job:
+    """The film of a small network that learns these digits, made once for all visitors: list of
+    Frame."""
+    data = shared.data()
+
+    def make(report: Callable[[float], None]) -> list[Frame]:
+        taken = short_films.take(data, report)
+        return [Frame(x.step, Network.from_weights(short_films.SPEC, x.weights)) for x in taken]
+
+    return shared.job(data.digest, "short film", make)
+
+
+def frames_read(whose: str, frames: list[Frame], images: np.ndarray) -> Job:
+    """What each frame of a film says to these images: probabilities float32 (frames, n, 10).
+    `whose` is the run that the film is of, or "" for the short one."""
 
     def read(report: Callable[[float], None]) -> np.ndarray:
         said = []
@@ -144,7 +181,8 @@ def frames_read(choice: str, images: np.ndarray, what: str) -> Job:
             report(i / len(frames))
         return np.array(said)
 
-    return shared.job(shared.data().digest, f"film of {_state_of(choice)} on {what}", read)
+    of = _state_of(whose) if whose else "nobody"
+    return shared.job(shared.data().digest, f"film of {of} on {len(images)} test images", read)
 
 
 def answering_models() -> dict[str, str]:
@@ -156,9 +194,9 @@ def answering_models() -> dict[str, str]:
     mine = [r for r in records.values() if not r.active and runs.has_weights(r.id)]
     names = {"default": "Default model (comes with the app)"}
     if lessons().stamp():
-        names[TAUGHT] = f"Taught your hand · {percent(model(TAUGHT).about['test_accuracy'], 1)}"
+        names[TAUGHT] = f"Taught your hand · {percent(model(TAUGHT).about['test_accuracy'])}"
     return names | {
-        r.id: f"{r.name} · {percent(r.test_accuracy, 1)}" if r.test_accuracy else r.name
+        r.id: f"{r.name} · {percent(r.test_accuracy)}" if r.test_accuracy else r.name
         for r in mine
     }
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import html
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
+from mnist_core.basis.numbers import percent, probability
 from mnist_core.design.spec import Block, RunSpec
 from pages._components.pictures import png
 
@@ -27,21 +29,28 @@ def digit(image: np.ndarray, size: str, alt: str) -> str:
 POSITIVE, NEGATIVE = (70, 102, 232), (207, 116, 66)
 
 
-def signed_pictures(values: np.ndarray, columns: int) -> str:
-    """Signed pictures (n, h, w) in -1…1 side by side: blue above zero, orange below, and the page
-    itself at zero, so that they are read on light and dark alike."""
-    n, height, width = values.shape
-    rows = math.ceil(n / columns)
-    framed = np.zeros((rows * columns, height + 1, width + 1), np.float32)
-    framed[:n, :height, :width] = values
-    sheet = framed.reshape(rows, columns, height + 1, width + 1).transpose(0, 2, 1, 3)
-    sheet = sheet.reshape(rows * (height + 1), columns * (width + 1))[:-1, :-1]
-    color = np.where((sheet > 0)[..., None], POSITIVE, NEGATIVE).astype(np.uint8)
-    alpha = np.rint(255 * np.abs(sheet)).astype(np.uint8)
-    picture = png(np.dstack([color, alpha]))
+def signed_pictures(values: np.ndarray, columns: int, names: Sequence[object]) -> str:
+    """Signed pictures (n, h, w) in -1…1 side by side, each with its name below: blue above zero,
+    orange below, and the page itself at zero, so that they are read on light and dark alike."""
     widest = min(100.0, 5.0 * columns)
-    return (f'<img class="digit" src="{picture}" alt="{n} pictures" '
-            f'style="width:min(100%, {widest:.0f}rem)">')  # fmt: skip
+    figures = "".join(f"<figure>{_signed(picture, name)}<figcaption>{name}</figcaption></figure>"
+                      for picture, name in zip(values, map(html.escape, map(str, names)),
+                                               strict=True))  # fmt: skip
+    return f"""<style>
+    .signed {{ display: grid; gap: 8px 6px; max-width: {widest:.0f}rem; }}
+    .signed figure {{ margin: 0; min-width: 0; }}
+    .signed img {{ display: block; width: 100%; background: color-mix(in srgb, currentColor 5%,
+      transparent); }}
+    .signed figcaption {{ font-size: .7rem; line-height: 1.5; text-align: center; opacity: .7;
+      font-variant-numeric: tabular-nums; }}
+    </style><div class="signed" style="grid-template-columns: repeat({columns}, minmax(0, 1fr))">
+    {figures}</div>"""
+
+
+def _signed(values: np.ndarray, name: str) -> str:
+    color = np.where((values > 0)[..., None], POSITIVE, NEGATIVE).astype(np.uint8)
+    alpha = np.rint(255 * np.abs(values)).astype(np.uint8)
+    return f'<img class="digit" src="{png(np.dstack([color, alpha]))}" alt="picture {name}">'
 
 
 def numbers(image: np.ndarray) -> str:
@@ -66,13 +75,13 @@ def probabilities(values: np.ndarray) -> str:
     best = int(values.argmax())
     rows = "".join(
         f'<div class="bar{" best" if i == best else ""}"><b>{i}</b>'
-        f'<i><u style="width:{100 * p:.2f}%"></u></i><span>{percent(p)}</span></div>'
+        f'<i><u style="width:{100 * p:.2f}%"></u></i><span>{probability(p)}</span></div>'
         for i, p in enumerate(values.tolist())
     )
     return f"""<style>
     .bars {{ display: grid; gap: 5px; font-variant-numeric: tabular-nums; }}
     .bar {{ display: grid; gap: 10px; align-items: center;
-      grid-template-columns: 1.2em 1fr 4.2em; }}
+      grid-template-columns: 1.2em 1fr 4.9em; }}
     .bar b {{ font-weight: 500; text-align: right; }}
     .bar i {{ height: 14px; border-radius: 3px;
       background: color-mix(in srgb, currentColor 9%, transparent); }}
@@ -81,14 +90,6 @@ def probabilities(values: np.ndarray) -> str:
     .bar.best u {{ background: {ACCENT}; }} .bar.best b, .bar.best span {{ font-weight: 700; }}
     .bar span {{ text-align: right; }}
     </style><div class="bars" role="img" aria-label="Probability of each digit">{rows}</div>"""
-
-
-def percent(p: float) -> str:
-    """Honest at both ends: a probability is never shown as exactly 0 or 100 %."""
-    if p < 0.0005:
-        return "< 0.1 %"
-    # A float32 softmax may round to 1 itself.
-    return "> 99.9 %" if p >= 0.9995 else f"{p:.1%}".replace("%", " %")
 
 
 _KINDS = {
@@ -154,5 +155,5 @@ def _words(block: Block) -> tuple[str, ...]:
         case "MaxPooling2D":
             return _KINDS[block.kind], f"{given['pool_size']} × {given['pool_size']}"
         case "Dropout":
-            return _KINDS[block.kind], f"{given['rate']:.0%}"
+            return _KINDS[block.kind], percent(given["rate"], 0)
     return (_KINDS[block.kind],)

@@ -6,6 +6,7 @@ The only owner of `st.session_state`: a page keeps what it remembers in a datacl
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import streamlit as st
@@ -70,6 +71,17 @@ def redraw() -> None:
 
 
 def drop_widgets(prefix: str) -> None:
-    """Forget the values of all widgets whose key starts with `prefix`."""
-    for key in [k for k in st.session_state if isinstance(k, str) and k.startswith(prefix)]:
+    """Forget the values of all widgets whose key starts with `prefix`, which `seed_widget` gives
+    new ones. Without a seed the browser keeps the old value, and sends it with the next change."""
+    for key in _keys(prefix):
         del st.session_state[key]
+
+
+def set_widgets(prefix: str, value: Callable[[], Any]) -> None:
+    """Give all widgets whose key starts with `prefix` a new `value()`: in callbacks."""
+    for key in _keys(prefix):
+        st.session_state[key] = value()
+
+
+def _keys(prefix: str) -> list[str]:
+    return [k for k in st.session_state if isinstance(k, str) and k.startswith(prefix)]

@@ -11,6 +11,7 @@ import numpy as np
 import streamlit as st
 
 from mnist_core.analysis import evaluation
+from mnist_core.basis.numbers import probability
 from mnist_core.data.dataset import Split
 from mnist_core.runs import Run, models
 from pages._components import digit_grid
@@ -178,7 +179,7 @@ def one_image(picture: Picture) -> None:
     alt = "your own digit" if label is None else f"a handwritten {label}"
     large.html(markup.digit(picture.image, "min(100%, 14rem)", alt))
     bars.html(markup.probabilities(picture.answer))
-    st.caption(f"{picture.name} · {markup.percent(picture.answer[said])} sure")
+    st.caption(f"{picture.name} · {probability(picture.answer[said])} sure")
     ways_on(picture)
 
 

@@ -52,6 +52,27 @@ def test_an_image_goes_inside_then_to_the_dataset_then_to_the_canvas(go):
     page.get_by_role("heading", name="Draw a digit").wait_for()
 
 
+def test_damage_that_was_undone_does_not_come_back(go):
+    """The browser keeps a slider that only the server forgets, and sends it with the next move."""
+    page = go("evaluate", query={"part": "Damage"})
+    value = page.get_by_test_id("stMetricValue")
+    intact = value.inner_text()
+    turned, noise = (page.get_by_role("slider", name=name) for name in ("Rotate", "Noise"))
+    turned.press("Home")
+    poll(page, lambda: value.inner_text() != intact, "turned digits are read worse")
+    page.get_by_text("Invert: black ink").click()
+    settle(page)
+    page.get_by_role("button", name="Undo all damage").click()
+    poll(page, lambda: value.inner_text() == intact, "all is as it was")
+    assert turned.input_value() == "0"
+    noise.press("ArrowRight")
+    settle(page)
+    assert turned.input_value() == "0"
+    assert not page.get_by_role("switch", name="Invert").or_(
+        page.get_by_role("checkbox", name="Invert")).first.is_checked()  # fmt: skip
+    assert page.get_by_role("heading", name="still").count()
+
+
 @pytest.mark.slow
 def test_a_slider_of_the_damage_lab_moves_the_answer_and_the_accuracy(go):
     page = go("evaluate", query={"part": "Damage"})

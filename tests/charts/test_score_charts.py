@@ -28,8 +28,9 @@ def test_the_numbers_of_the_confusion_are_its_cells():
 def test_the_best_and_the_worst_digit_are_named():
     scores = evaluation.per_class(COUNTS)
     chart = score_charts.per_class(scores)
-    best, worst = scores.f1.argmax(), scores.f1.argmin()
-    assert chart.figure.layout.title.text == f"The {best} is read best, the {worst} worst"
+    worst = scores.f1.argmin()
+    assert (chart.figure.layout.title.text ==
+            "The 0, 1, 3, 5, 6 and 8 are read best, the 4 and 9 worst")  # fmt: skip
     assert f"({percent(scores.f1[worst])})" in chart.reading
     assert np.array_equal(chart.numbers["recall"], scores.recall)
     nothing = evaluation.per_class(np.zeros((10, 10), int))
@@ -40,18 +41,45 @@ def test_the_calibration_leaves_empty_bins_out_and_says_which_way_it_leans():
     p = np.full((100, 10), 0.1 / 9)
     p[:, 0] = 0.9
     curve = evaluation.calibration(np.array([0] * 60 + [1] * 40), p)
-    chart = score_charts.calibration(curve)
-    assert "30.00 %" in chart.reading and "surer than it is right" in chart.reading
+    lean = evaluation.lean(np.array([0] * 60 + [1] * 40), p)
+    chart = score_charts.calibration(curve, lean)
+    said = chart.reading.replace("\N{NO-BREAK SPACE}", " ")
+    assert "90.00 % sure and 60.00 % right: it is surer than it is right" in said
+    assert "30.00 %" in said and "−39.60 to −20.40 points" in said  # 1.96 · √(0.6 · 0.4 / 100)
     assert chart.numbers["images"].tolist() == [100]
     assert chart.figure.data[1].y.tolist() == [60]
 
 
-@pytest.mark.parametrize(("wrong", "says"), [(30, "whole interval lies below"), (2, "chance")])
+def test_two_hundredths_of_a_point_on_a_thousand_images_are_no_finding():
+    p = np.full((1000, 10), 0.008 / 9)
+    p[:, 0] = 0.992
+    labels = np.repeat([0, 1], [993, 7])
+    curve, lean = evaluation.calibration(labels, p), evaluation.lean(labels, p)
+    assert "no more apart than chance" in score_charts.calibration(curve, lean).reading
+
+
+def test_a_bin_of_one_image_is_drawn_smaller_than_one_of_many():
+    one, many = score_charts.sizes(np.array([1, 977]))
+    assert one < many / 4 and many == 14
+
+
+def test_what_shares_a_place_is_named_with_it():
+    counts = COUNTS.copy()
+    counts[1, 8] = 4
+    reading = score_charts.confusion_reading(counts)
+    assert "commonest mistakes are a 1 read as a 8 and a 7 read as a 2 (4 times each)" in reading
+    twins = evaluation.per_class(np.diag(np.full(10, 5)))
+    title = score_charts.per_class(twins).figure.layout.title.text
+    assert title == "All digits are read equally well"
+
+
+@pytest.mark.parametrize(("wrong", "says"), [(30, "more than chance"), (5, "as low by chance")])
 def test_a_trend_says_whether_its_worst_bin_can_be_chance(wrong, says):
+    """5 of 100 against 1.5 of 100 lies outside the interval of one bin, not of the worst of 24."""
     right = np.ones(400, bool)
     right[:wrong], right[200] = False, False
     binned = evaluation.trend(np.arange(400.0), right, bins=4)
-    chart = score_charts.trend("ink", binned, right.mean())
+    chart = score_charts.trend("ink", binned, right.mean(), 24)
     assert says in chart.reading and chart.reading.startswith("Ink 0.0 to 99.8 is read worst")
     assert len(chart.numbers["accuracy"]) == 4
 

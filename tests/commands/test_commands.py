@@ -146,7 +146,7 @@ def test_ablation_prints_a_row_for_each_part(monkeypatch, capsys):
 
 
 def test_bench_prints_a_table_and_the_machine(monkeypatch, capsys):
-    from mnist_core.tools import bench, bench_app, bench_estimates
+    from mnist_core.tools import bench, bench_app, bench_estimates, bench_sweep
 
     app = {"watched_slowdown": 0.02}
     ms = {"engine_ms": 0.24, "fit_ms": 4.6, "tuned_fit_ms": 1.11, "limit_ms": 0.08,
@@ -161,6 +161,8 @@ def test_bench_prints_a_table_and_the_machine(monkeypatch, capsys):
     monkeypatch.setattr(bench, "costs", lambda progress: costs)
     looks = [{"name": "784-10", "alone": 4.0, "looked": 4.1, "more": 0.025}]
     monkeypatch.setattr(bench, "looks", lambda progress: looks)
+    sweep = {"sweep_training_share": 0.8}
+    monkeypatch.setattr(bench_sweep, "run", lambda progress: sweep)
     monkeypatch.setattr(bench_app, "run", lambda progress: app)
     monkeypatch.setattr(bench_estimates, "run", lambda progress: [told])
     assert main(["bench", "--json"]) == 0
@@ -171,20 +173,22 @@ def test_bench_prints_a_table_and_the_machine(monkeypatch, capsys):
     depths = [["depth", "1", "2"], ["seconds", "0.50", "1.00"]]
     assert [line.split() for line in others[2:4]] == depths
     assert ["watched", "slowdown", "0.020"] in [line.split() for line in others]
+    assert ["sweep", "training", "share", "0.800"] in [line.split() for line in others]
     assert others[-1].split()[-6:] == ["0.44", "0.40", "+10%", "900", "1000", "-10%"]
     assert ["784-10", "4.00", "4.10", "+2.5%"] in [line.split() for line in others]
     assert json.loads(last) == result | {
-        "costs": costs, "looks": looks, "app": app, "estimates": [told]
+        "costs": costs, "looks": looks, "sweep": sweep, "app": app, "estimates": [told],
     }  # fmt: skip
 
 
 def test_bench_without_a_browser_still_prints_the_rest(monkeypatch, capsys):
-    from mnist_core.tools import bench, bench_estimates
+    from mnist_core.tools import bench, bench_estimates, bench_sweep
 
     machine = {"cpu": "A CPU", "cores": 2, "peak_gflops": 158.0, "repeats": 3, "networks": []}
     monkeypatch.setattr(bench, "run", lambda progress: machine)
     monkeypatch.setattr(bench, "costs", lambda progress: [])
     monkeypatch.setattr(bench, "looks", lambda progress: [])
+    monkeypatch.setattr(bench_sweep, "run", lambda progress: {})
     monkeypatch.setattr(bench_estimates, "run", lambda progress: [])
     monkeypatch.setenv("CHROMIUM", "/nowhere/chromium")
     assert main(["bench", "--json"]) == 0
