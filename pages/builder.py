@@ -22,7 +22,7 @@ from pages._builder import (
 from pages._shell import links, markup, navigation, notes, shared
 from pages._shell.state import bench
 
-LIVE_SECONDS = 0.5
+LIVE_SECONDS, FIRST_SECONDS = 0.5, 0.1  # the second until the first point is there
 STILL_SECONDS = 60.0  # between two signs that the page of an ended run is still open
 
 
@@ -98,18 +98,30 @@ def live(run_id: str, line: Any, card: Any, within: Any) -> None:
     with within:
         inside_panel.draw(run)
     said = course.steering(run.spec, history) if run.active else None
-    seen = (run.id, run.status, run.test_accuracy, said)
+    seen = (run.id, run.status, run.test_accuracy, said, begun(history))
     if seen != state.mine().seen:
         # Once for each change: the buttons outside this fragment must hear of it.
         state.mine().seen = seen
         st.rerun()
 
 
+def begun(history: list[events.Event]) -> bool:
+    """Whether a run has a first point, which is waited for more eagerly than the next."""
+    return any(isinstance(event, events.Progress) for event in history)
+
+
+def begins(run: Run) -> bool:
+    """Whether its first point will be there at any moment: it waits for nobody else."""
+    alone = run.active and len(shared.runs().active()) == 1
+    return alone and not begun(shared.runs().history(run.id))
+
+
 def run_side(run: Run | None, line: Any, card: Any, within: Any) -> None:
     """The live part: its line in the bar, its curves among the tabs."""
     if run:
         moving = run.active or live_run.measuring(run)
-        notes.fragment(live, run_every=LIVE_SECONDS if moving else STILL_SECONDS)(
+        soon = FIRST_SECONDS if begins(run) else LIVE_SECONDS
+        notes.fragment(live, run_every=soon if moving else STILL_SECONDS)(
             run.id, line, card, within
         )
         return

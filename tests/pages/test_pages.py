@@ -474,11 +474,11 @@ def test_a_guess_is_kept_with_the_run_and_stands_beside_what_came(visit, runs):
     app.button(key="keep_guess").click().run()
     app.button(key="train").click().run()
     (run,) = runs.of("ada")
-    assert run.guess == pytest.approx(0.955) and "Your guess: 95.5 %." in text(app)
+    assert run.guess == pytest.approx(0.955) and "Your guess: 95.50 %." in text(app)
     runs.begin(run.id)
     runs.append(run.id, [*BEGUN, *UNDER_WAY])
     runs.end(run.id, "finished", test_accuracy=0.91, test_loss=0.3, seconds=1.0)
-    said = "You guessed 95.5 %; it came to 91.00 %, −4.50 points."
+    said = "You guessed 95.50 %; it came to 91.00 %, −4.50 points."
     app = visit("builder", run=run.id)
     assert said in text(app)
     app.button(key="train").click().run()
