@@ -1,9 +1,11 @@
 """Design a network, train it, watch it live."""
 
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import streamlit as st
 
+from mnist_core.basis import LabError
 from mnist_core.design.spec import RunSpec
 from mnist_core.exports import keras_script
 from mnist_core.runs.records import Run
@@ -112,8 +114,10 @@ def begun(history: list[events.Event]) -> bool:
 
 def begins(run: Run) -> bool:
     """Whether its first point will be there at any moment: it waits for nobody else."""
-    alone = run.active and len(shared.runs().active()) == 1
-    return alone and not begun(shared.runs().history(run.id))
+    with suppress(LabError):  # the fragment says why the records cannot be read
+        alone = run.active and len(shared.runs().active()) == 1
+        return alone and not begun(shared.runs().history(run.id))
+    return False
 
 
 def run_side(run: Run | None, line: Any, card: Any, within: Any) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from mnist_core.basis import numbers
 from mnist_core.lessons import concepts
 from mnist_core.lessons.overfitting import Course
 from mnist_core.network.layers import ACTIVATIONS
@@ -16,6 +19,9 @@ from .plotting import TEMPLATE, TRAIN, VALIDATION, Chart, plot
 GRAY = "#8A877F"
 BELOW = {"y": -0.2, "yanchor": "top", "x": 0, "xanchor": "left"}
 REACH = 6.0  # how far z goes to both sides
+# One label a power of ten: with fewer on the axis Plotly would write "2 5 1 2 5" between them.
+LOG_TICKS = {"dtick": 1, "exponentformat": "power"}
+JUMP = 0.2  # between two points of a derivative: it has a step there, and no ramp
 
 
 def activation(name: str, z: float) -> Chart:
@@ -24,13 +30,15 @@ def activation(name: str, z: float) -> Chart:
     x = np.linspace(-REACH, REACH, 241)
     a = function(x)
     d = np.asarray(slope(x, a), float)
+    jumps = np.flatnonzero(np.abs(np.diff(d)) > JUMP) + 1
+    steps_x, steps_d = (np.insert(values.astype(float), jumps, np.nan) for values in (x, d))
     at, rise = concepts.derivative(name, z)
     near = np.array([z - 1.5, z + 1.5])
     traces = [
         go.Scatter(x=near, y=at + rise * (near - z), mode="lines", name="tangent",
                    line={"color": "rgba(138,135,127,0.45)", "width": 9}, hoverinfo="skip"),
         _curve(x, a, "a(z)", TRAIN),
-        _curve(x, d, "derivative a′(z)", VALIDATION, "dash"),
+        _curve(steps_x, steps_d, "derivative a′(z)", VALIDATION, "dash"),
         go.Scatter(x=[z, z], y=[at, rise], mode="markers", showlegend=False,
                    marker={"size": 11, "color": [TRAIN, VALIDATION]},
                    hovertemplate="z %{x:.2f}: %{y:.4f}<extra></extra>"),
@@ -38,15 +46,13 @@ def activation(name: str, z: float) -> Chart:
     figure = plot(*traces, title=f"{name}, its slope and its tangent",
                   x="z", y="a(z), a′(z)", height=400, legend=BELOW)  # fmt: skip
     top = max(1.3, min(3.0, float(a.max()) * 1.1))
-    figure.update_yaxes(range=[min(-1.3, float(a.min()) * 1.1) if a.min() > -1.5 else -2, top])
-    steepest = float(d.max())
-    reading = (f"Between z = −6 and 6 its derivative is at most {steepest:.3g}, and "
-               f"{_share(d, 0.05)} of that range it is below 0.05, where learning is slow.")
+    low = min(-1.3, float(a.min()) * 1.1) if a.min() > -1.5 else -2.0
+    # The point that is asked about stays on the chart, however far out it is.
+    figure.update_yaxes(range=[min(low, 1.15 * min(at, rise)), max(top, 1.15 * max(at, rise))])
+    reading = (f"Between z = −6 and 6 its derivative is at most {numbers.significant(d.max())}, "
+               f"and on {numbers.percent((d < 0.05).mean(), 0)} of that range it is below 0.05, "
+               "where learning is slow.")  # fmt: skip
     return Chart(figure, reading, {"z": x, "a": a, "derivative": d})
-
-
-def _share(d: np.ndarray, below: float) -> str:
-    return f"on {100 * (d < below).mean():.0f} %"
 
 
 def _curve(x: np.ndarray, y: np.ndarray, name: str, color: str, dash: str = "solid") -> go.Scatter:
@@ -86,8 +92,9 @@ def surprise(p: float) -> Chart:
     ]  # fmt: skip
     figure = plot(*traces, title="A sure mistake costs without limit",
                   x="probability given to the right class", y="loss", height=360, legend=BELOW)
-    reading = (f"At p = {p:g} the loss is {-np.log(p):.4f} nats or {-np.log2(p):.4f} bits, and its "
-               f"slope −1/p = {-1 / p:.3g} nats.")  # fmt: skip
+    reading = (f"At p = {p:g} the loss is {numbers.loss(-np.log(p) + 0.0)} nats or "
+               f"{numbers.loss(-np.log2(p) + 0.0)} bits, and its "
+               f"slope −1/p = {numbers.significant(-1 / p)} nats.")  # fmt: skip
     return Chart(figure, reading, {"p": x, "nats": -np.log(x), "bits": -np.log2(x)})
 
 
@@ -96,34 +103,32 @@ def normalisation(before: np.ndarray, after: np.ndarray, plain: np.ndarray) -> C
     is what comes after it if the input is left alone."""
     figure = make_subplots(2, 1, vertical_spacing=0.2,
                            subplot_titles=("before: wherever the input pushes them",
-                                           "after: always the same place"))  # fmt: skip
+                                           "after: about β, as wide as γ"))  # fmt: skip
     both = float(min(before.min(), after.min())), float(max(before.max(), after.max()))
     for row, (values, color) in enumerate(((before, VALIDATION), (after, TRAIN)), 1):
         height, edges = np.histogram(values, 80, both)
         figure.add_bar(x=(edges[1:] + edges[:-1]) / 2, y=100 * height / values.size,
                        marker_color=color, marker_line_width=0, row=row, col=1,
                        hovertemplate="%{x:.2f}: %{y:.1f} %<extra></extra>")  # fmt: skip
-        figure.update_xaxes(title_text="pre-activation z", range=both, automargin=True, row=row,
-                            col=1)  # fmt: skip
+        figure.update_xaxes(title_text="z, before" if row == 1 else "y, after", range=both,
+                            automargin=True, row=row, col=1)  # fmt: skip
         figure.update_yaxes(title_text="share (%)", automargin=True, row=row, col=1)
     figure.update_layout(template=TEMPLATE, height=520, bargap=0.02, showlegend=False,
                          title_text="What a layer hands on", margin={"t": 76})  # fmt: skip
     figure.update_annotations(x=0, xanchor="left", font_size=13)
     change = np.abs(after - plain).max()
-    reading = (f"The units' means run from {before.mean(axis=0).min():.2f} to "
-               f"{before.mean(axis=0).max():.2f} before and are all {_near(after.mean(axis=0))} "
-               f"after; their deviations {before.std(axis=0).min():.2f} to "
-               f"{before.std(axis=0).max():.2f}, and {after.std(axis=0).min():.2f} to "
-               f"{after.std(axis=0).max():.2f}. What you did to the input is left as a change of "
-               f"at most {change:.1g}.")  # fmt: skip
+    reading = (f"The units' means run {_range(before.mean(axis=0))} before and "
+               f"{_range(after.mean(axis=0))} after; their deviations {_range(before.std(axis=0))} "
+               f"and {_range(after.std(axis=0))}. What you did to the input is left as a change of "
+               f"at most {numbers.significant(change, 1)}.")  # fmt: skip
     units = np.arange(before.shape[1])
     return Chart(figure, reading, {
         "unit": units, "mean_before": before.mean(axis=0), "deviation_before": before.std(axis=0),
         "mean_after": after.mean(axis=0), "deviation_after": after.std(axis=0)})  # fmt: skip
 
 
-def _near(values: np.ndarray) -> str:
-    return f"{values.mean() + 0.0:.2f}".replace("-0.00", "0.00")
+def _range(values: np.ndarray) -> str:
+    return f"from {numbers.fixed(values.min(), 2)} to {numbers.fixed(values.max(), 2)}"
 
 
 def dropout_means(means: np.ndarray, whole: float, rate: float) -> Chart:
@@ -160,6 +165,29 @@ def course(history: Course, patience: int) -> Chart:
         "validation_accuracy": history.validation_accuracy})  # fmt: skip
 
 
+def accuracies(history: Course) -> Chart:
+    """Training and validation accuracy by epoch, the best one of each measure marked."""
+    epochs = np.arange(len(history.train_accuracy))
+    figure = plot(_curve(epochs, 100 * history.train_accuracy, "training", TRAIN),
+                  _curve(epochs, 100 * history.validation_accuracy, "validation", VALIDATION),
+                  title="Accuracy: the same training", x="epoch", y="accuracy (%)", height=400,
+                  legend=BELOW)  # fmt: skip
+    best, likeliest = history.best, history.most_accurate
+    half = len(epochs) / 2
+    _mark(figure, best, f"least loss: {best}", "left" if best > half else "right", 0.5)
+    if likeliest != best:
+        _mark(figure, likeliest, f"most right: {likeliest}",
+              "left" if likeliest > half else "right", 0.42)  # fmt: skip
+    figure.update_yaxes(range=[0, 103])
+    at, most = (numbers.percent(history.validation_accuracy[i]) for i in (best, likeliest))
+    reading = (f"Of the validation images {at} are read right after epoch {best}, of least loss, "
+               f"and {most} after epoch {likeliest}, the most; at the end "
+               f"{numbers.percent(history.validation_accuracy[-1])}, and of the training images "
+               f"{numbers.percent(history.train_accuracy[-1])}.")  # fmt: skip
+    return Chart(figure, reading, {"epoch": epochs, "train_accuracy": history.train_accuracy,
+                                   "validation_accuracy": history.validation_accuracy})
+
+
 def _mark(figure: go.Figure, epoch: int, words: str, side: str, height: float = 0.98) -> None:
     figure.add_vline(x=epoch, line={"color": GRAY, "dash": "dot", "width": 1.5})
     figure.add_annotation(x=epoch, y=height, yref="paper", text=words, showarrow=False,
@@ -176,3 +204,62 @@ def _course_reading(history: Course) -> str:
     return (f"The validation loss is least after epoch {best} ({at:.3f} nats). By epoch {last} the "
             f"training loss is down to {history.train_loss[-1]:.3f}, the validation loss up to "
             f"{end:.3f}: the rest was learned by heart.")  # fmt: skip
+
+
+def gradient_flow(flows: Mapping[str, np.ndarray]) -> Chart:
+    """The size of ∂L/∂W layer by layer, on a log scale, for each activation by its name."""
+    traces, columns = [], {"activation": [], "layer": [], "gradient": []}
+    for (name, sizes), (color, dash) in zip(flows.items(), ((VALIDATION, "dash"), (TRAIN, "solid")),
+                                            strict=False):  # fmt: skip
+        layers = [*(f"hidden {i}" for i in range(1, len(sizes))), "logits"]
+        traces.append(go.Scatter(x=layers, y=sizes, name=name, mode="lines+markers",
+                                 line={"color": color, "dash": dash, "width": 2.5},
+                                 marker={"size": 8},
+                                 hovertemplate=f"{name}, %{{x}}: %{{y:.2e}}<extra></extra>"))
+        columns["activation"] += [name] * len(sizes)
+        columns["layer"] += layers
+        columns["gradient"] += sizes.tolist()
+    figure = plot(*traces, title="How large the gradient is that each layer gets", x="layer",
+                  y="|∂L/∂W|, root mean square (log scale)", height=400, legend=BELOW)  # fmt: skip
+    figure.update_yaxes(type="log", automargin=True, **LOG_TICKS)
+    told = [f"with {name} the first layer's is {_ratio(sizes)}" for name, sizes in flows.items()]
+    return Chart(figure, f"Of the last layer's gradient, {numbers.listed(told)}.", columns)
+
+
+def _ratio(sizes: np.ndarray) -> str:
+    """The first of them beside the last, in words."""
+    if not sizes[0] or not sizes[-1]:
+        return "nothing"
+    times = sizes[0] / sizes[-1]
+    if times >= 1:
+        return f"{numbers.significant(times)} times as much"
+    return f"one part in {numbers.significant(1 / times)}"
+
+
+def scaling(divided: Course, raw: Course) -> Chart:
+    """Training loss and validation accuracy by epoch, with the pixels divided by 255 and not."""
+    figure = make_subplots(1, 2, horizontal_spacing=0.12,
+                           subplot_titles=("training loss (nats)", "validation accuracy (%)"))
+    named = {"÷ 255": (divided, TRAIN, "solid"), "0 to 255": (raw, VALIDATION, "dash")}
+    columns: dict[str, list] = {"pixels": [], "epoch": [], "train_loss": [],
+                                "validation_accuracy": []}  # fmt: skip
+    for name, (course, color, dash) in named.items():
+        epochs = np.arange(len(course.train_loss))
+        for col, y in ((1, course.train_loss), (2, 100 * course.validation_accuracy)):
+            figure.add_scatter(x=epochs, y=np.where(np.isfinite(y), y, np.nan), name=name,
+                               mode="lines+markers", showlegend=col == 1, row=1, col=col,
+                               line={"color": color, "dash": dash, "width": 2.5})  # fmt: skip
+        columns["pixels"] += [name] * len(epochs)
+        columns["epoch"] += epochs.tolist()
+        columns["train_loss"] += course.train_loss.tolist()
+        columns["validation_accuracy"] += course.validation_accuracy.tolist()
+    figure.update_layout(template=TEMPLATE, height=400, legend=BELOW, margin={"t": 76},
+                         title_text="The same training, the pixels divided by 255 or not")
+    figure.update_yaxes(type="log", row=1, col=1, automargin=True, **LOG_TICKS)
+    figure.update_yaxes(range=[0, 103], row=1, col=2, automargin=True)
+    figure.update_xaxes(title_text="epoch", automargin=True)
+    told = [f"{name}: {numbers.percent(c.validation_accuracy[-1])} of the validation images, loss "
+            f"{numbers.loss(float(c.train_loss[-1]))}"
+            for name, (c, *_) in named.items()]  # fmt: skip
+    return Chart(figure, f"After {len(divided.train_loss) - 1} epochs, pixels "
+                 f"{'; pixels '.join(told)}.", columns)  # fmt: skip

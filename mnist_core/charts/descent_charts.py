@@ -15,8 +15,8 @@ from .animations import animated, sampled
 from .plotting import TEMPLATE, TRAIN, VALIDATION, Chart, plot, thinned
 
 GRAY, FAINT = "#8A877F", "rgba(138,135,127,0.5)"
-# Paths differ in colour and in dash: the fourth colour would be one too many without.
-STYLES = [(TRAIN, "solid"), (VALIDATION, "solid"), (GRAY, "solid"), (VALIDATION, "dot")]
+# Each path has a colour and a dash of its own.
+STYLES = [(TRAIN, "solid"), (VALIDATION, "dash"), (GRAY, "dot"), ("#2F8F83", "dashdot")]
 LEVELS = 14
 PATH_POINTS = 160
 Window = tuple[float, float, float, float]  # x from, to; y from, to
@@ -141,8 +141,9 @@ def losses(
 
 
 def regression(
-    points: Points, paths: Mapping[str, np.ndarray], exact: tuple[float, float], reading: str
-) -> Chart:
+    points: Points, paths: Mapping[str, np.ndarray], exact: tuple[float, float], reading: str,
+    title: str,
+) -> Chart:  # fmt: skip
     """A line as it is fitted, and its loss, played together. Each of `paths`, by a name of TWINS,
     is (epochs + 1, 3): slope, intercept and loss by epoch."""
     ends = np.array([points.x.min(), points.x.max()])
@@ -159,7 +160,7 @@ def regression(
         figure.add_scatter(x=kept, y=path[kept, 2], mode="lines", name=name, line=style,
                            showlegend=False, row=2, col=1,
                            hovertemplate="epoch %{x}: %{y:.4g}<extra></extra>")  # fmt: skip
-    _frame_line(figure, points, paths)
+    _frame_line(figure, points, paths, title)
     clock = sampled(max(map(len, paths.values())))
     frames = [[part for path in paths.values() for part in _moment(path, ends, now)]
               for now in clock]  # fmt: skip
@@ -172,13 +173,15 @@ TWINS = {"TensorFlow": {"color": TRAIN, "width": 7},
          "NumPy": {"color": VALIDATION, "width": 2.5}}  # fmt: skip
 
 
-def _frame_line(figure: go.Figure, points: Points, paths: Mapping[str, np.ndarray]) -> None:
+def _frame_line(
+    figure: go.Figure, points: Points, paths: Mapping[str, np.ndarray], title: str
+) -> None:
     """Axes that do not move while it plays."""
     both = np.array([_line(path[at], points.x)["y"] for path in paths.values() for at in (0, -1)])
     low, high = min(points.y.min(), both.min()), max(points.y.max(), both.max())
     worst = max(path[:, 2].max() for path in paths.values())
     longest = max(map(len, paths.values())) - 1
-    figure.update_layout(template=TEMPLATE, height=640, title_text="The line turns to the points",
+    figure.update_layout(template=TEMPLATE, height=640, title_text=title,
                          legend={"y": 1.0}, margin={"t": 76},
                          title={"y": 0.985, "yanchor": "top", "yref": "container"})  # fmt: skip
     figure.update_xaxes(title_text=points.names[0], automargin=True, row=1, col=1)

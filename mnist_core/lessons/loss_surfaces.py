@@ -21,10 +21,17 @@ Array = np.ndarray
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """Features float64 (n, 2) with mean zero, so without a bias, and targets 0 or 1 (n,)."""
+    """Features float64 (n, 2) with mean zero, so without a bias, and targets 0 or 1 (n,). They were
+    made of measures: (measure − `mean`) / `scale`, both (2,)."""
 
     features: Array
     targets: Array
+    mean: Array
+    scale: Array
+
+    def accuracy(self, weights: Array) -> float:
+        """The share of images of which the class is the likelier one at weights (2,)."""
+        return float(((self.features @ weights > 0) == (self.targets > 0.5)).mean())
 
     def loss(self, weights: Array) -> Array:
         """The mean loss in nats at weights (…, 2): (…)."""
@@ -77,9 +84,9 @@ class Surface:
 
 def surface(features: Array, targets: Array, standardised: bool) -> Surface:
     """The surface of features (n, 2) in their own units, or each divided by its deviation."""
-    centred = features.astype(np.float64) - features.mean(axis=0, dtype=np.float64)
-    return Surface(centred / centred.std(axis=0) if standardised else centred,
-                   np.asarray(targets, np.float64))  # fmt: skip
+    mean = features.mean(axis=0, dtype=np.float64)
+    scale = features.std(axis=0, dtype=np.float64) if standardised else np.ones(2)
+    return Surface((features - mean) / scale, np.asarray(targets, np.float64), mean, scale)
 
 
 def descend(
@@ -102,3 +109,15 @@ def seen(n: int, batch: int, epochs: int) -> Array:
     """How many images have been looked at by each row of such a path: int (steps + 1,)."""
     ends = np.append(np.arange(batch, n, batch), n)
     return np.append(0, (np.arange(epochs)[:, None] * n + ends).ravel())
+
+
+def detour(path: Array) -> float:
+    """The length of a path (steps + 1, 2) as a multiple of the straight line between its ends."""
+    way = float(np.linalg.norm(np.diff(path, axis=0), axis=1).sum())
+    return way / (float(np.linalg.norm(path[-1] - path[0])) or 1.0)
+
+
+def angle(a: Array, b: Array) -> float:
+    """The angle between two directions (2,), in degrees: 0…180."""
+    lengths = np.linalg.norm(a) * np.linalg.norm(b)
+    return float(np.degrees(np.arccos(np.clip(a @ b / lengths, -1, 1))))

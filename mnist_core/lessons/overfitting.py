@@ -30,6 +30,16 @@ class Course:
         """The epoch of the least validation loss."""
         return int(self.validation_loss.argmin())
 
+    @property
+    def most_accurate(self) -> int:
+        """The first epoch of the highest validation accuracy."""
+        return int(self.validation_accuracy.argmax())
+
+    @property
+    def gap(self) -> float:
+        """Validation loss less training loss at the end, in nats."""
+        return float(self.validation_loss[-1] - self.train_loss[-1])
+
     def stops(self, patience: int) -> int | None:
         """The epoch at which early stopping ends: the first with `patience` epochs behind it that
         brought no smaller validation loss. None if it goes through to the end."""
@@ -44,16 +54,16 @@ class Course:
 def follow(
     network: Network, train: Examples, validation: Examples, epochs: int,
     rng: np.random.Generator, learning_rate: float = 1e-3, batch: int = 32,
-    report: Callable[[float], None] = lambda share: None,
+    report: Callable[[float], None] = lambda share: None, optimizer: str = "adam",
 ) -> Course:  # fmt: skip
-    """Train `network` with Adam on shuffled batches and measure it on both sets on the way."""
-    adam = OPTIMIZERS["adam"](learning_rate)
+    """Train `network` on shuffled batches and measure it on both sets on the way."""
+    rule = OPTIMIZERS[optimizer](learning_rate)
     measured = [(*_measure(network, *train), *_measure(network, *validation))]
     for epoch in range(epochs):
         order = rng.permutation(len(train[1]))
         for first in range(0, len(order), batch):
             rows = order[first : first + batch]
-            _step(network, train[0][rows], train[1][rows], adam)
+            _step(network, train[0][rows], train[1][rows], rule)
         measured.append((*_measure(network, *train), *_measure(network, *validation)))
         report((epoch + 1) / epochs)
     train_loss, train_accuracy, loss, accuracy = np.array(measured).T

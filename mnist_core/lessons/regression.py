@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import traceback
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,6 +73,65 @@ def fit_inside(x: Array, y: Array, learning_rate: float, epochs: int, seed: int)
         path.append((weights["slope"], weights["intercept"], loss))
         weights = {k: adam.update(k, weights[k], gradients[k]) for k in weights}
     return np.array(path)
+
+
+# ------------------------------------------------------------ as tutorials print it
+
+# The weights are local to the model function, and the loop differentiates by them all the same.
+PUBLISHED = """
+def line(x):
+    weights = draw(rng)
+    return weights["slope"] * x + weights["intercept"]
+
+for epoch in range(epochs):
+    loss = ((line(x) - y) ** 2).mean()
+    gradients = differentiate(weights, x, y)
+    optimizer.apply(gradients, weights)
+"""
+PUBLISHED_TENSORFLOW = """
+def line(x):
+    weights = [tf.Variable(tf.random.normal([])), tf.Variable(tf.random.normal([]))]
+    return weights[0] * x + weights[1]
+
+for epoch in range(epochs):
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(tf.square(line(x) - y))
+    gradients = tape.gradient(loss, weights)
+    optimizer.apply_gradients(zip(gradients, weights))
+"""
+REPAIRED_TENSORFLOW = """
+weights = [tf.Variable(tf.random.normal([])), tf.Variable(tf.random.normal([]))]
+
+def line(x):
+    return weights[0] * x + weights[1]
+
+for epoch in range(epochs):
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(tf.square(line(x) - y))
+    gradients = tape.gradient(loss, weights)
+    optimizer.apply_gradients(zip(gradients, weights))
+"""
+
+
+def failing(code: str, names: dict[str, object]) -> str:
+    """Run a script of ours with these names, and say where it fails and with what; "" if it does
+    not."""
+    try:
+        exec(compile(code, "published", "exec"), names)
+    except Exception as error:
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__)
+                 if frame.filename == "published"]  # fmt: skip
+        at = lines[-1] or 0
+        return (f"Line {at - 1}, `{code.splitlines()[at - 1].strip()}`: "
+                f"{type(error).__name__}: {error}")  # fmt: skip
+    return ""
+
+
+def published(x: Array, y: Array, seed: int) -> str:
+    """Where `PUBLISHED` fails on these points, by running it."""
+    names = {"draw": draw, "differentiate": differentiate, "epochs": 1, "x": x, "y": y,
+             "rng": np.random.default_rng(seed), "optimizer": OPTIMIZERS["adam"](0.01)}  # fmt: skip
+    return failing(PUBLISHED, names)
 
 
 # ---------------------------------------------------------------------- exactly

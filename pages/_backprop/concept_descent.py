@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from mnist_core.basis import LabError
+from mnist_core.basis import LabError, numbers
 from mnist_core.charts import descent_charts
 from mnist_core.lessons import loss_surfaces
 from mnist_core.lessons.loss_surfaces import Surface
@@ -15,14 +15,9 @@ from pages._backprop import state
 from pages._shell import chart, shared
 
 DIGITS, FEATURES, EACH = (1, 7), ("thickness", "width"), 300
-RATES = {"right": 0.8, "too small": 0.03, "too large": 2.3}  # shares of the limit
+# Shares of the limit. Half of it, 1 / the largest curvature, is the most that never overshoots.
+RATES = {"right": 0.5, "too small": 0.03, "too large": 2.3}
 START = np.array([1.6, -0.9])  # in deviations of the features: well away from the minimum
-ABOUT = """
-The loss has as many dimensions as there are weights, so of a real network no one can see it. This
-model has **two**: *p* = σ(w₁ · thickness + w₂ · width) tells real 1s from real 7s by the thickness
-of their strokes and their width. Its loss is drawn whole below: each ring joins places of equal
-loss, and the cross is the lowest.
-"""
 
 
 def _surface(standardised: bool) -> Surface | None:
@@ -45,6 +40,26 @@ def _surface(standardised: bool) -> Surface | None:
     return found
 
 
+def _about(found: Surface) -> None:
+    """The model, as it computes: with the numbers that centre and scale its features."""
+    terms = [_feature(name, *of) for name, *of in zip(FEATURES, found.mean, found.scale,
+                                                      strict=True)]  # fmt: skip
+    one, other = DIGITS
+    st.markdown(
+        "The loss has as many dimensions as there are weights, so of a real network no one can see "
+        f"it. This model has **two**: *p* = σ(w₁ · {terms[0]} + w₂ · {terms[1]}) is its "
+        f"probability that an image is a {other} and not a {one}, by the thickness of the strokes "
+        "and the width in pixels, less their means over these images. Its loss is drawn whole "
+        "below: each ring joins places of equal loss, and the cross is the lowest. There it reads "
+        f"{numbers.percent(found.accuracy(found.minimum))} of these {len(found.targets)} right."
+    )
+
+
+def _feature(name: str, mean: float, scale: float) -> str:
+    centred = f"({name} − {numbers.fixed(mean, 3)})"
+    return centred if scale == 1 else f"{centred} / {numbers.fixed(scale, 3)}"
+
+
 def _axes(standardised: bool) -> tuple[str, str]:
     unit = "standardised" if standardised else "per pixel"
     return f"w₁, thickness ({unit})", f"w₂, width ({unit})"
@@ -62,9 +77,9 @@ def batches() -> None:
     st.markdown("An **epoch** shows every image once. The gradient may be taken over all of them "
                 "(**full batch**), over a few (**mini-batch**), or over one (**stochastic**): "
                 "the fewer, the more steps an epoch has, and the more each of them errs.")
-    st.markdown(ABOUT)
     if (found := _surface(True)) is None:
         return
+    _about(found)
     n = len(found.targets)
     with st.container(horizontal=True):
         size = st.select_slider("Mini-batch", [4, 8, 16, 32, 64, 128, 256], 32, key="batch_size",
@@ -110,8 +125,9 @@ def _steps(paths: dict[str, np.ndarray]) -> str:
 def _ends(found: Surface, paths: dict[str, np.ndarray]) -> str:
     """How far above the minimum each path ended."""
     least = float(found.loss(found.minimum))
-    said = [f"{name} {float(found.loss(path[-1])) - least:.4f}" for name, path in paths.items()]
-    return f"Nats above the least loss ({least:.4f}) at the end: " + ", ".join(said) + "."
+    said = [f"{name} {numbers.loss(float(found.loss(path[-1])) - least)}"
+            for name, path in paths.items()]  # fmt: skip
+    return f"Nats above the least loss ({numbers.loss(least)}) at the end: {', '.join(said)}."
 
 
 # ---------------------------------------------------------------- learning rate
@@ -122,10 +138,10 @@ def learning_rate() -> None:
     st.markdown("The gradient says where down is, the **learning rate** how far to go: "
                 "w ← w − η · gradient. Too small creeps; too large jumps over the valley, and "
                 "from a certain η on never settles in it.")  # fmt: skip
-    st.markdown(ABOUT)
     standardised = _unit_switch("rate_standardised")
     if (found := _surface(standardised)) is None:
         return
+    _about(found)
     low, high = found.steepness
     with st.container(horizontal=True):
         share = st.slider("Your learning rate, as a share of the limit", 0.02, 3.0, 0.3, 0.02,
@@ -133,21 +149,24 @@ def learning_rate() -> None:
         steps = st.slider("Steps", 5, 200, 40, key="rate_steps", persist_state="session", width=250)
     limit = 2 / high
     rates = {name: of * limit for name, of in (RATES | {"yours": share}).items()}
-    paths = {f"{name} (η {rate:.3g})": _descend(found, "sgd", rate, len(found.targets), steps)
+    n = len(found.targets)
+    paths = {f"{name} (η {numbers.significant(rate)})": _descend(found, "sgd", rate, n, steps)
              for name, rate in rates.items()}  # fmt: skip
     _valley(found, paths, "Creep, arrive, or jump across", "learning-rate", standardised)
+    across, along, most = map(numbers.significant, (high, low, limit))
     st.caption(
-        f"At the minimum the loss curves by {high:.3g} across the valley and {low:.3g} along it. A "
-        f"step multiplies the distance across by 1 − {high:.3g} η, which shrinks it only while "
-        f"η < 2 / {high:.3g} = **{limit:.3g}**, the limit; the distance along by 1 − {low:.3g} η. "
-        f"The more unlike the two (here {high / low:.1f} : 1), the longer it takes."
+        f"At the minimum the loss curves by {across} across the valley and {along} along it. A "
+        f"step multiplies the distance across by 1 − {across} η, which shrinks it only while "
+        f"η < 2 / {across} = **{most}**, the limit; the distance along by 1 − {along} η. “Right” "
+        f"is half the limit, where a step across comes just to the bottom. The more unlike the two "
+        f"(here {numbers.fixed(high / low, 1)} : 1), the longer it takes."
     )
 
 
 def _unit_switch(key: str) -> bool:
     return st.toggle("Features standardised", key=key, persist_state="session",
-                     help="Each feature divided by its own deviation. In pixels, widths differ "
-                          "far more than thicknesses: the bowl becomes a narrow valley.")
+                     help="Each feature divided by its own deviation. Undivided, the one that "
+                          "varies more bends the loss more: the bowl becomes a valley.")
 
 
 def _valley(
@@ -166,11 +185,7 @@ def _valley(
 
 def _lengths(paths: dict[str, np.ndarray]) -> str:
     """How much longer than the straight line each path was."""
-    said = []
-    for name, path in paths.items():
-        way = np.linalg.norm(np.diff(path, axis=0), axis=1).sum()
-        straight = float(np.linalg.norm(path[-1] - path[0])) or 1.0
-        said.append(f"{name} {way / straight:.2f}")
+    said = [f"{name} {numbers.fixed(loss_surfaces.detour(p), 2)}" for name, p in paths.items()]
     return "Length of the way, as a multiple of the straight line: " + ", ".join(said) + "."
 
 
@@ -179,14 +194,14 @@ def _lengths(paths: dict[str, np.ndarray]) -> str:
 
 def optimizers() -> None:
     """Four rules on the same valley."""
-    st.markdown("**SGD** goes where the gradient points: across the valley, hardly along it. "
-                "**Momentum** keeps some of its last step, so that what always points the same way "
+    st.markdown("**SGD** goes against the gradient, the farther the steeper. **Momentum** keeps "
+                "some of its last step, so that what always points the same way "
                 "adds up. **RMSprop** divides each weight's step by the usual size of its "
                 "gradient. **Adam** does both.")  # fmt: skip
-    st.markdown(ABOUT)
     standardised = _unit_switch("optimizer_standardised")
     if (found := _surface(standardised)) is None:
         return
+    _about(found)
     with st.container(horizontal=True):
         share = st.slider("SGD and momentum: η, share of SGD’s limit", 0.05, 1.2, 0.2, 0.05,
                           key="optimizer_share", persist_state="session", width=300)  # fmt: skip
@@ -199,8 +214,21 @@ def optimizers() -> None:
     paths = {name: _descend(found, name.lower(), eta, len(found.targets), steps)
              for name, eta in rates.items()}  # fmt: skip
     _valley(found, paths, "The same slope, four ways down", "optimizers", standardised)
-    first = ", ".join(f"{name} {np.abs(path[1] - path[0]).round(3).tolist()}"
-                      for name, path in paths.items())  # fmt: skip
-    st.caption(f"The first step moves (w₁, w₂) by: {first}. RMSprop and Adam move both weights "
-               "alike, however unlike their gradients; the other two do not. η stands for "
-               f"{plain:.3g} in SGD and momentum, {rate:g} in the other two.")  # fmt: skip
+    st.caption(_first_steps(found, paths) + f" η stands for {numbers.significant(plain)} in SGD "
+               f"and momentum, {rate:g} in the other two.")  # fmt: skip
+
+
+def _first_steps(found: Surface, paths: dict[str, np.ndarray]) -> str:
+    """Where the first step of each rule goes, with its sign, and how unlike it moves the two."""
+    start = _start(found)
+    steps = {name: path[1] - path[0] for name, path in paths.items()}
+    moves = ", ".join(f"{name} ({', '.join(numbers.signed(d, 3) for d in step)})"
+                      for name, step in steps.items())  # fmt: skip
+    unlike = ", ".join(f"{name} {numbers.fixed(np.abs(step).max() / np.abs(step).min(), 2)}"
+                       for name, step in steps.items())  # fmt: skip
+    gradient = found.gradient(start)
+    aside = loss_surfaces.angle(-gradient, found.minimum - start)
+    return (f"The gradient at the start is ({', '.join(numbers.signed(g, 3) for g in gradient)}), "
+            f"and against it lies {numbers.fixed(aside, 0)}° off the straight way to the minimum. "
+            f"The first step moves (w₁, w₂) by: {moves}. The larger of the two moves is so many "
+            f"times the smaller: {unlike}.")  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
+from mnist_core.basis import numbers
 from mnist_core.basis.numbers import percent
 from mnist_core.charts import concept_charts
 from mnist_core.design.spec import Layer, RunSpec
@@ -84,7 +85,9 @@ def _draw() -> None:
 def _masks(a: np.ndarray, drawn: np.ndarray) -> None:
     """All activations, and three draws of what dropout leaves of them, as squares of 8 × 8."""
     shown = np.concatenate([a[None], drawn[:3]]).reshape(-1, 8, 8)
-    st.html(markup.signed_pictures(np.clip(shown / max(drawn[:3].max(), a.max(), 1e-9), 0, 1), 4))
+    names = ("no dropout", *(f"draw {i}" for i in range(1, len(shown))))
+    bright = np.clip(shown / max(drawn[:3].max(), a.max(), 1e-9), 0, 1)
+    st.html(markup.signed_pictures(bright, len(shown), names))
     silent = (drawn[:3] == 0).sum(axis=1) - (a == 0).sum()
     st.caption(f"Left: the {len(a)} ReLU activations of a fresh layer, mean {a.mean():.3f}. "
                "The others: three draws, with means "
@@ -126,11 +129,13 @@ def overfit() -> None:
     history = job.result()
     patience = st.slider("Patience (epochs)", 1, 20, 5, key="over_patience",
                          persist_state="session", width=300)  # fmt: skip
-    left, right = st.columns([3, 2], gap="large")
+    left, right = st.columns(2, gap="large")
     with left:
         chart.show(concept_charts.course(history, patience), "overfitting")
     with right:
-        _verdict(history, patience, held)
+        chart.show(concept_charts.accuracies(history), "overfitting-accuracy")
+    _verdict(history, patience, held)
+    _compared(chosen, history.gap)
 
 
 def _experiment(
@@ -156,14 +161,44 @@ def _verdict(history: overfitting.Course, patience: int, held: int) -> None:
     with st.container(horizontal=True):
         st.metric("Best epoch", best, help="Of least validation loss")
         st.metric("Patience stops at", "the end" if stop is None else stop)
+        st.metric("Gap at the end", f"{numbers.loss(history.gap)} nats",
+                  help="Validation loss less training loss")  # fmt: skip
     table = {
         "": ["training", f"validation ({held:,})"],
-        "accuracy, best epoch": [f"{percent(history.train_accuracy[best])}",
-                                 f"{percent(history.validation_accuracy[best])}"],
-        "accuracy, at the end": [f"{percent(history.train_accuracy[-1])}",
-                                 f"{percent(history.validation_accuracy[-1])}"],
+        "accuracy, best epoch": [percent(history.train_accuracy[best]),
+                                 percent(history.validation_accuracy[best])],
+        "accuracy, at the end": [percent(history.train_accuracy[-1]),
+                                 percent(history.validation_accuracy[-1])],
     }  # fmt: skip
     st.table(table, border="horizontal", hide_index=True)
-    gap = history.validation_loss[-1] - history.train_loss[-1]
-    st.caption(f"The gap between the two losses at the end is {gap:.3f} nats. More images, fewer "
-               "units or dropout narrow it: try each.")  # fmt: skip
+    st.markdown(_kept(history))
+
+
+def _kept(history: overfitting.Course) -> str:
+    """Which weights Keras's checkpoint would keep, by what it watches."""
+    watched = {"val_loss": history.best, "val_accuracy": history.most_accurate}
+    said = ", ".join(f"`monitor=\"{name}\"` those of epoch {epoch}"
+                     for name, epoch in watched.items())  # fmt: skip
+    return ("`ModelCheckpoint(save_best_only=True)` writes its file anew only when what it watches "
+            f"is better than ever before. Here it would keep with {said}, and without it the last "
+            f"ones, of epoch {len(history.train_loss) - 1}.")  # fmt: skip
+
+
+SETTINGS = ("training images", "units", "dropout", "epochs")
+
+
+def _compared(chosen: tuple, gap: float) -> None:
+    """What the last change of a setting did to the gap: observed, not promised."""
+    mine = state.mine()
+    if (mine.overfitted and mine.overfitted[-1][0] != chosen) or not mine.overfitted:
+        mine.overfitted = [*mine.overfitted[-1:], (chosen, gap)]
+    if len(mine.overfitted) < 2:
+        st.caption("Change the images, the units or dropout, and see here what it did to the gap.")
+        return
+    (before, was), _ = mine.overfitted
+    changed = [f"{name} {numbers.plain(a)} → {numbers.plain(b)}"
+               for name, a, b in zip(SETTINGS, before, chosen, strict=True) if a != b]  # fmt: skip
+    what = ("narrowed" if gap < was - 5e-5 else "widened" if gap > was + 5e-5
+            else "left as it was")  # fmt: skip
+    st.caption(f"Your last change ({', '.join(changed)}) {what} the gap: "
+               f"{numbers.loss(was)} → {numbers.loss(gap)} nats.")  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from mnist_core.basis import numbers
 from mnist_core.charts import concept_charts
 from mnist_core.lessons import concepts
 from mnist_core.network import losses
@@ -28,6 +29,10 @@ RANKS = {
 }
 
 
+# rank -> what the number chooses, where there is something to choose
+INDEXED = {0: "Column of the scalar, in row 14", 1: "Row"}
+
+
 def tensors() -> None:
     """Rank, shape and what an index takes away."""
     st.markdown("A **tensor** is a block of numbers. Its **rank** is how many indices point to one "
@@ -37,16 +42,17 @@ def tensors() -> None:
     with left:
         rank = st.select_slider("Rank", list(RANKS), 2, key="tensor_rank", persist_state="session")
         n = st.slider("Images in the batch", 1, 30, 10, key="tensor_n", persist_state="session")
-        row = st.slider("Row, or column for a scalar", 0, 27, 14, key="tensor_row",
-                        persist_state="session")  # fmt: skip
+        row = 0
+        if rank in INDEXED:
+            row = st.slider(INDEXED[rank], 0, 27, 14, key="tensor_row", persist_state="session")
     images = shared.data().test.images[:n]
     name, code, take = RANKS[rank]
     part = np.asarray(take(images, row))
     with right:
         st.markdown(f"**Rank {part.ndim}: {name}**")
-        st.code(f"x = {code.format(r=row)}\nx.shape  →  {part.shape}\nx.ndim   →  {part.ndim}\n"
-                f"x.size   →  {part.size:,}  numbers of {part.dtype}, {part.nbytes:,} bytes",
-                language="python")  # fmt: skip
+        st.code(f"t = {code.format(r=row)}\nt.shape  # {part.shape}\nt.ndim   # {part.ndim}\n"
+                f"t.size   # {part.size:,} numbers of {part.dtype}, {part.nbytes:,} bytes",
+                language="python", wrap_lines=True)  # fmt: skip
         _picture(images, rank, row)
     _product(n)
 
@@ -74,9 +80,10 @@ def _product(n: int) -> None:
     m = st.slider("Units m of the layer", 1, 256, 128, key="tensor_m", persist_state="session")
     x = shared.data().test.images[:n].reshape(n, -1)
     w, b = np.zeros((x.shape[1], m)), np.zeros(m)
-    st.code(f"x.reshape(n, -1)   {x.shape}\nx @ W + b          {x.shape} @ {w.shape} + {b.shape}  "
-            f"→  {(x @ w + b).shape}\nmultiplications    {x.shape[0]:,} × {x.shape[1]:,} × {m:,} = "
-            f"{x.size * m:,}", language="text")  # fmt: skip
+    st.code(f"x = images.reshape({n}, -1)  # {x.shape}\n"
+            f"z = x @ W + b  # {x.shape} @ {w.shape} + {b.shape} → {(x @ w + b).shape}\n"
+            f"# {x.shape[0]:,} × {x.shape[1]:,} × {m:,} = {x.size * m:,} multiplications",
+            language="python", wrap_lines=True)  # fmt: skip
 
 
 def activations() -> None:
@@ -92,14 +99,15 @@ def activations() -> None:
         a, slope = concepts.derivative(name, z)
         quotient = concepts.difference_quotient(lambda at: concepts.derivative(name, at)[0], z)
         with st.container(horizontal=True):
-            st.metric("a(z)", f"{a:.4f}")
-            st.metric("a′(z), by formula", f"{slope:.6f}")
-            st.metric("by difference quotient", f"{quotient:.6f}")
+            st.metric("a(z)", numbers.fixed(a, 4))
+            st.metric("a′(z), by formula", numbers.fixed(slope, 6))
+            st.metric("by difference quotient", numbers.fixed(quotient, 6))
         _compared(name, z, slope, quotient)
         depth = st.slider("Layers in a row", 1, 20, 10, key="activation_depth",
                           persist_state="session")  # fmt: skip
         st.caption(f"With this slope in each of {depth} layers a gradient is multiplied by "
-                   f"{slope:.4g}^{depth} = **{slope**depth:.3g}** on its way back.")  # fmt: skip
+                   f"{numbers.significant(slope, 4)} to the power of {depth} = "
+                   f"**{numbers.significant(slope**depth)}** on its way back.")  # fmt: skip
     with right:
         chart.show(concept_charts.activation(name, z), "activation")
 
@@ -107,10 +115,12 @@ def activations() -> None:
 def _compared(name: str, z: float, slope: float, quotient: float) -> None:
     difference = abs(slope - quotient)
     if difference < 1e-6:
-        st.caption(f"They differ by {difference:.1e}: the formula is right here.")
+        st.caption(f"They differ by {numbers.significant(difference, 2)}: the formula is right "
+                   "here.")  # fmt: skip
     else:
-        st.caption(f"They differ by {difference:.2g}: at z = {z:g} {name} has a corner and no "
-                   "derivative. Networks take the slope on one side.")  # fmt: skip
+        st.caption(f"They differ by {numbers.significant(difference, 2)}: at z = "
+                   f"{numbers.plain(z)} {name} has a corner and no derivative. Networks take the "
+                   "slope on one side.")  # fmt: skip
 
 
 def softmax() -> None:
@@ -129,35 +139,49 @@ def softmax() -> None:
                                        key="temperature", persist_state="session")  # fmt: skip
     with right:
         chart.show(concept_charts.probabilities(logits, NAMES, temperature), "softmax")
-    _overflow(logits)
+        st.markdown(_answer(logits, temperature))
+    _overflow(logits, temperature)
 
 
-def _overflow(logits: np.ndarray) -> None:
+def _answer(logits: np.ndarray, temperature: float) -> str:
+    """From the probabilities to what the network says."""
+    p = concepts.tempered(logits, temperature)
+    first = np.flatnonzero(p == p.max())
+    shown = ", ".join(numbers.fixed(v, 4) for v in p)
+    says = (f"**From probabilities to an answer:** `np.argmax([{shown}])` is **{first[0]}**, the "
+            f"place of the largest, and place {first[0]} is “{NAMES[first[0]]}”.")  # fmt: skip
+    if len(first) > 1:
+        says += " Several are as large: argmax takes the first of them."
+    return f"{says} Neither softmax nor T changes which is the largest, only how sure it looks."
+
+
+def _overflow(logits: np.ndarray, temperature: float) -> None:
     st.markdown("**Why subtract the maximum?** Adding the same number to all logits changes "
                 "nothing: it cancels in the fraction. But in float32, e to the power of "
                 f"{concepts.LARGEST_EXPONENT:.1f} is the largest there is.")  # fmt: skip
     added = st.slider("Add to all logits", 0.0, 200.0, 0.0, 1.0, key="added",
                       persist_state="session")  # fmt: skip
-    z = (logits + added).astype(np.float32)
+    z = ((logits + added) / temperature).astype(np.float32)
     naive, safe = concepts.naive_softmax(z), stable(z)
     with np.errstate(over="ignore"):
         powers = np.exp(z)
     st.table({
-        "class": NAMES, "logit": [f"{v:.1f}" for v in z],
-        "e^z in float32": list(map(_short, powers)),
+        "class": NAMES, "logit ÷ T": [numbers.fixed(v, 1) for v in z],
+        "e to that, in float32": list(map(_short, powers)),
         "as the formula stands": list(map(_short, naive)),
         "maximum subtracted": list(map(_short, safe)),
     }, border="horizontal", hide_index=True)  # fmt: skip
     if np.isnan(naive).any():
-        st.caption("e^z overflows to infinity, and ∞ / ∞ is not a number (nan). With the maximum "
+        st.caption("The power overflows to ∞, and ∞ / ∞ is not a number (NaN). With the maximum "
                    "subtracted the largest power is e⁰ = 1.")  # fmt: skip
     else:
-        st.caption(f"Both agree to {np.abs(naive - safe).max():.1e}. Move the slider up until the "
-                   "formula as it stands breaks.")  # fmt: skip
+        apart = numbers.significant(float(np.abs(naive - safe).max()), 2)
+        st.caption(f"Both agree to {apart}. Move the slider up until the formula as it stands "
+                   "breaks.")  # fmt: skip
 
 
 def _short(value: float) -> str:
-    return f"{value:.4g}"
+    return numbers.significant(float(value), 4)
 
 
 def cross_entropy() -> None:
@@ -171,9 +195,9 @@ def cross_entropy() -> None:
                       format="%.3f", persist_state="session")  # fmt: skip
         nats, bits = -np.log(p), -np.log2(p)
         with st.container(horizontal=True):
-            st.metric("natural logarithm", f"{nats:.4f} nats")
-            st.metric("logarithm to base 2", f"{bits:.4f} bits")
-        ratio = f"{nats / bits:.6f}" if bits else "0 / 0"
+            st.metric("natural logarithm", f"{numbers.loss(nats + 0.0)} nats")
+            st.metric("logarithm to base 2", f"{numbers.loss(bits + 0.0)} bits")
+        ratio = numbers.fixed(nats / bits, 6) if bits else "0 / 0"
         st.caption(f"nats ÷ bits = {ratio}; ln 2 = {concepts.NATS_PER_BIT:.6f}. Only the unit "
                    "changes, as from metres to feet. Gradients grow by 1 / ln 2 = "
                    f"{1 / concepts.NATS_PER_BIT:.4f} in bits, as if the learning rate had.")
@@ -213,7 +237,7 @@ def labels() -> None:
     with left:
         choice = _model("labels_model")
         logits, true = _answers(choice)
-        i = st.slider("Test image", 0, len(true) - 1, 7, key="labels_image",
+        i = st.slider("Test image", 0, len(true) - 1, _telling(logits, true), key="labels_image",
                       persist_state="session")  # fmt: skip
         st.html(markup.digit(shared.data().test.images[i], "8rem", f"a {true[i]}"))
     hot = losses.one_hot(true)
@@ -221,11 +245,17 @@ def labels() -> None:
     with right:
         st.table({
             "digit": list(range(10)), "one-hot y": [f"{y:.0f}" for y in hot[i]],
-            "p": [f"{v:.6f}" for v in p], "−y ln p": [f"{-y * np.log(v):.6f}" if y else "0"
-                                                     for y, v in zip(hot[i], p, strict=True)],
+            "p": [numbers.significant(v, 4) for v in p],
+            "−y ln p": [numbers.fixed(-y * np.log(v), 6) if y else "0"
+                        for y, v in zip(hot[i], p, strict=True)],
         }, border="horizontal", hide_index=True)  # fmt: skip
     one = slice(i, i + 1)
     _same({f"this {true[i]}": (logits[one], true[one]), f"mean of {len(true)}": (logits, true)})
+
+
+def _telling(logits: np.ndarray, true: np.ndarray) -> int:
+    """The image of which the loss is largest: it is what there is to see."""
+    return int((-np.log(np.maximum(stable(logits), 1e-300)))[np.arange(len(true)), true].argmax())
 
 
 def _same(cases: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
@@ -233,7 +263,8 @@ def _same(cases: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
     hot = [concepts.categorical_cross_entropy(z, losses.one_hot(y)) for z, y in cases.values()]
     sparse = [concepts.sparse_cross_entropy(z, y) for z, y in cases.values()]
     st.table({
-        "loss (nats)": list(cases), "one-hot": [f"{loss:.8f}" for loss in hot],
-        "sparse": [f"{loss:.8f}" for loss in sparse],
-        "difference": [f"{abs(a - b):.1e}" for a, b in zip(hot, sparse, strict=True)],
+        "loss (nats)": list(cases), "one-hot": [numbers.fixed(loss, 8) for loss in hot],
+        "sparse": [numbers.fixed(loss, 8) for loss in sparse],
+        "difference": [numbers.significant(abs(a - b), 2)
+                       for a, b in zip(hot, sparse, strict=True)],
     }, border="horizontal", hide_index=True)  # fmt: skip

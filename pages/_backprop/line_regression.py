@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from mnist_core.basis import LabError
+from mnist_core.basis import LabError, numbers
 from mnist_core.charts import descent_charts
 from mnist_core.jobs import Call
 from mnist_core.lessons import regression, source_code
@@ -28,7 +28,8 @@ INTRO = """
 The smallest network of all: **ŷ = slope · x + intercept**, two weights. The loss is the **mean
 squared error**, its gradient is two sums, and Adam moves both weights epoch by epoch: everything
 a large network does. TensorFlow's `GradientTape` writes down what is computed and differentiates
-it; NumPy has the two sums written out. Both are run, and compared.
+it; NumPy has the two sums written out. NumPy's is run here at once, TensorFlow's when you ask for
+it, and then the two are compared.
 """
 
 
@@ -58,11 +59,12 @@ def section() -> None:
     with right:
         paths = ({} if tape is None else {TENSORFLOW: tape}) | {NUMPY: mine}
         chart.show(descent_charts.regression(
-            points, paths, regression.exact(points.x, points.y), _reading(points, mine)),
-            "regression")  # fmt: skip
+            points, paths, regression.exact(points.x, points.y), _reading(points, mine),
+            _title(points, mine)), "regression")  # fmt: skip
     _numbers(points, paths, settings)
     _why(settings)
     _sources(settings)
+    _published(points)
 
 
 # ----------------------------------------------------------------------- points
@@ -190,11 +192,22 @@ def _waiting(call: Call, settings: Settings) -> None:
 # ------------------------------------------------------------------- the numbers
 
 
+def _title(points: Points, path: np.ndarray) -> str:
+    """What became of the line, by its loss."""
+    least = regression.loss(points.x, points.y, *regression.exact(points.x, points.y))
+    above, began = path[-1, 2] - least, path[0, 2] - least
+    if not np.isfinite(above) or above >= began:
+        return "The line comes no nearer to the points"
+    return ("The line has reached the points" if above < 0.01 * began
+            else "The line turns to the points, but is not there yet")  # fmt: skip
+
+
 def _reading(points: Points, path: np.ndarray) -> str:
     slope, intercept = regression.exact(points.x, points.y)
     least = regression.loss(points.x, points.y, slope, intercept)
-    return (f"In {len(path) - 1:,} epochs NumPy's loss goes from {path[0, 2]:.4g} to "
-            f"{path[-1, 2]:.4g}; no line has less than {least:.4g}.")  # fmt: skip
+    first, last, best = (numbers.significant(float(v), 4) for v in (*path[[0, -1], 2], least))
+    return (f"In {len(path) - 1:,} epochs NumPy's loss goes from {first} to {last}; no line has "
+            f"less than {best}.")  # fmt: skip
 
 
 def _numbers(points: Points, paths: dict[str, np.ndarray], settings: Settings) -> None:
@@ -203,16 +216,17 @@ def _numbers(points: Points, paths: dict[str, np.ndarray], settings: Settings) -
     ends = {f"Adam, {name}": tuple(path[-1, :2]) for name, path in paths.items()} | exact
     st.table({
         "": list(ends),
-        "slope": [f"{slope:.6f}" for slope, _ in ends.values()],
-        "intercept": [f"{intercept:.6f}" for _, intercept in ends.values()],
-        "mean squared error": [f"{regression.loss(points.x, points.y, *end):.6f}"
+        "slope": [numbers.fixed(slope, 6) for slope, _ in ends.values()],
+        "intercept": [numbers.fixed(intercept, 6) for _, intercept in ends.values()],
+        "mean squared error": [numbers.fixed(regression.loss(points.x, points.y, *end), 6)
                                for end in ends.values()],
     }, border="horizontal", hide_index=True)  # fmt: skip
     if TENSORFLOW in paths:
         apart = np.abs(paths[TENSORFLOW] - paths[NUMPY]).max()
         st.markdown(f"Over all {settings.epochs:,} epochs, TensorFlow's and NumPy's slope, "
-                    f"intercept and loss differ by **{apart:.1e}** at most. (Both compute in "
-                    "float64, but Keras keeps Adam's 0.9 and 0.999 in float32.)")  # fmt: skip
+                    f"intercept and loss differ by **{numbers.significant(apart, 2)}** at most. "
+                    "(Both compute in float64, but Keras keeps Adam's 0.9 and 0.999 in "
+                    "float32.)")  # fmt: skip
     if not settings.inside:
         _far(points, paths[NUMPY], settings)
 
@@ -222,12 +236,13 @@ def _far(points: Points, path: np.ndarray, settings: Settings) -> None:
     left = float(np.abs(path[-1, :2] - regression.exact(points.x, points.y)).max())
     reach = settings.learning_rate * settings.epochs
     moved = float(np.abs(path[-1, :2] - path[0, :2]).max())
-    words = (f"After {settings.epochs:,} epochs the farther of the two weights is **{left:.2g}** "
-             "from the exact solution.")  # fmt: skip
+    words = (f"After {settings.epochs:,} epochs the farther of the two weights is "
+             f"**{numbers.significant(left, 2)}** from the exact solution.")  # fmt: skip
     if left > 0.02:
-        words += (f" Adam's step is about its learning rate, whatever the gradient: "
+        words += (" Adam's step is about its learning rate, whatever the gradient: "
                   f"{settings.epochs:,} × {settings.learning_rate:g} = {reach:g} is about as far "
-                  f"as it comes (here {moved:.2f}). Give it more epochs, or a larger rate.")
+                  f"as it comes (here {numbers.fixed(moved, 2)}). Give it more epochs, or a larger "
+                  "rate.")  # fmt: skip
     st.markdown(words)
 
 
@@ -252,9 +267,27 @@ def _sources(settings: Settings) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**TensorFlow**, in the worker: `mnist_core/jobs/tapes.py`")
-        st.code(source_code.source("jobs/tapes", tape), language="python")
+        st.code(source_code.source("jobs/tapes", tape), language="python", wrap_lines=True)
     with right:
         st.markdown("**NumPy**, here: `mnist_core/lessons/regression.py`")
         names = ("draw", "differentiate", twin.__name__)
         st.code("\n\n".join(source_code.source("lessons/regression", name) for name in names),
-                language="python")  # fmt: skip
+                language="python", wrap_lines=True)  # fmt: skip
+
+
+def _published(points: Points) -> None:
+    """The code as tutorials print it, failing, beside its repair."""
+    st.subheader("As it is often printed, it does not run", anchor=False)
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("**As printed**: `weights` is a name of the function `line` alone")
+        st.code(regression.PUBLISHED_TENSORFLOW.strip(), language="python", wrap_lines=True)
+        st.markdown("The same in NumPy, run on these points a moment ago:")
+        st.code(regression.PUBLISHED.strip(), language="python", wrap_lines=True)
+        st.error(notes.plain(regression.published(points.x, points.y, SEED)),
+                 icon=":material/bug_report:")  # fmt: skip
+    with right:
+        st.markdown("**Repaired**: the weights are made outside, where the loop finds them too")
+        st.code(regression.REPAIRED_TENSORFLOW.strip(), language="python", wrap_lines=True)
+        st.caption("It is what runs above. To make them inside and hand them out, as the switch "
+                   "shows, ends the NameError too, and learns nothing.")  # fmt: skip

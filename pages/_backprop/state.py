@@ -18,6 +18,7 @@ class BackpropState:
     trial_fault: str = ""
     # what was asked of a worker, and its call or why there is none
     fitting: tuple[object, Call | str] | None = field(default=None, repr=False)
+    overfitted: list = field(default_factory=list)  # the last two settings, each with its gap
     draw: int = 0  # which random draw the concepts show
 
 

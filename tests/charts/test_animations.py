@@ -28,7 +28,7 @@ def paths_on_a_surface():
 def a_line():
     points = regression.generated(20, 1, 0, 0.1, np.random.default_rng(0))
     path = regression.fit(points.x, points.y, 0.01, 60, 0)
-    return descent_charts.regression(points, {"NumPy": path}, (1.0, 0.0), "reading")
+    return descent_charts.regression(points, {"NumPy": path}, (1.0, 0.0), "reading", "title")
 
 
 @pytest.mark.parametrize("chart", [paths_on_a_surface, a_line])

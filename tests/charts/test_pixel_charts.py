@@ -76,17 +76,16 @@ def test_the_tables_hold_what_is_drawn(all_charts, levels):
 
 def test_the_commonest_and_the_rarest_digits_are_all_named():
     counts = np.array([5, 9, 9, 5, 7, 7, 7, 7, 7, 7])
-    reading = pixel_charts.class_counts(counts, counts).reading.replace("\N{NO-BREAK SPACE}", " ")
-    assert reading == ("In training 1 and 2 are the commonest (9 images each, 12.86 %), 0 and 3 are "
-                       "the rarest (5 images each, 7.14 %).")  # fmt: skip
+    reading = pixel_charts.class_counts(counts, counts).reading
+    assert reading.replace("\N{NO-BREAK SPACE}", " ") == (
+        "In training 1 and 2 are the commonest (9 images each, 12.86 %), 0 and 3 are the rarest "
+        "(5 images each, 7.14 %).")  # fmt: skip
 
 
 def test_the_sentences_follow_the_numbers(all_charts, levels, split):
     images, labels = split
-    counts = np.bincount(labels, minlength=10)
-    assert counts.min() == counts.max()
-    assert all_charts["counts"].reading == (
-        f"In training every digit is equally common ({counts[0]:,} images each).")  # fmt: skip
+    even = pixel_charts.class_counts(np.full(10, 5), np.full(10, 5)).reading
+    assert even == "In training every digit is equally common (5 images each)."
     never = (images == 0).all(axis=0).sum()
     assert numbers(all_charts["never"].reading)[0] == never
     row, column = np.unravel_index(images.mean(axis=0).argmax(), (28, 28))

@@ -394,7 +394,7 @@ def test_known_figures_on_the_page(desk, mnist, use):
     said = text(open_page("dataset", section="Pixels"))
     assert "their mean is 0.1307 and their standard deviation 0.3081" in said
     assert "67 of 784 pixels are 0 in every image" in said
-    assert "1 is the most common digit (6,742 images" in said and "5 the rarest (5,421" in said
+    assert "1 is the commonest (6,742 images" in said and "5 is the rarest (5,421" in said
     assert "4 and 9 are most alike" in said
 
 

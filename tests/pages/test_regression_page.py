@@ -1,6 +1,8 @@
 """The regression of the Backprop page through AppTest, with a worker that the test plays."""
 
 
+import json
+
 import numpy as np
 import pytest
 
@@ -33,7 +35,27 @@ def app(visit, calls):
 
 def rows(app):
     found = app.table[0].value
-    return {name: tuple(map(float, row)) for name, *row in found.itertuples(index=False)}
+    return {name: tuple(float(v.replace("−", "-")) for v in row)
+            for name, *row in found.itertuples(index=False)}  # fmt: skip
+
+
+def test_the_printed_code_fails_and_its_repair_runs(app):
+    said = app.error[0].value
+    assert "NameError: name 'weights' is not defined" in text(app)
+    assert said.startswith("Line 7, ") and "differentiate(weights, x, y)" in said
+    assert "learned" not in said
+
+
+def test_the_title_says_what_became_of_the_line(app):
+    def title():
+        return json.loads(app.get("plotly_chart")[0].proto.spec)["layout"]["title"]["text"]
+
+    app.select_slider(key="line_epochs").set_value(1000).run()
+    assert title() == "The line has reached the points"
+    app.select_slider(key="line_epochs").set_value(20).run()
+    assert title() == "The line turns to the points, but is not there yet"
+    app.toggle(key="line_inside").set_value(True).run()
+    assert "Nothing is learned" in text(app) and "reached" not in title()
 
 
 def test_numpy_is_there_at_once_beside_the_exact_solution(app, calls):
@@ -53,7 +75,7 @@ def test_tensorflow_is_asked_for_exactly_this_line(app, calls):
     (call,) = calls
     assert call.name == "fit_line"
     assert (call.arguments["epochs"], call.arguments["learning_rate"]) == (50, 0.01)
-    assert "differ by **1.0e-06** at most" in text(app)
+    assert "differ by **1.0 × 10⁻⁶** at most" in text(app)
     assert "Adam, TensorFlow" in rows(app)
     app.slider(key="line_noise").set_value(0.5).run()
     assert "Adam, TensorFlow" not in rows(app)  # it has not seen these points
@@ -64,7 +86,7 @@ def test_the_switch_runs_the_version_with_weights_inside(app, calls):
     app.toggle(key="line_inside").set_value(True).run()
     assert "Nothing is learned" in text(app)
     assert rows(app)["Adam, NumPy"] != before
-    assert [c.value for c in app.code] == [
+    assert [c.value for c in app.code[:2]] == [
         source_code.source("jobs/tapes", "fit_line_inside").strip(),
         "\n\n".join(source_code.source("lessons/regression", name)
                     for name in ("draw", "differentiate", "fit_inside")).strip(),
