@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import bdtr, ndtri
 
+from mnist_core.basis import numbers
+
 CLASSES = 10
 CONFIDENCE = 0.95
 CALIBRATION_BINS = 15  # as Guo et al. take; another number gives another error
@@ -249,7 +251,7 @@ def verdict(paired: Paired, first: str, second: str) -> str:
     if not a + b:
         return f"{first} and {second} are right and wrong on the same images."
     counted = f"{first} alone is right on {a:,} images, {second} alone on {b:,}."
-    chance = f"{paired.p:.2g}" if paired.p >= 1e-4 else "less than 0.0001"
+    chance = numbers.significant(paired.p, 2)
     if paired.p >= 1 - CONFIDENCE:
         return (f"{counted} So uneven a split, or more, comes by chance with probability {chance}: "
                 "no evidence that either reads better.")  # fmt: skip

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from mnist_core.basis.numbers import percent
 from mnist_core.imaging import drawing, normalization, pictures
 from mnist_core.network.losses import softmax
 from mnist_core.network.network import Network
@@ -173,7 +174,7 @@ def in_words(found: Balance) -> list[str]:
     odds = float(softmax(np.array([found.margin, 0.0]))[0])
     lead, other = (found.label, found.rival) if found.margin >= 0 else (found.rival, found.label)
     said = [f"Between {found.label} and {found.rival} alone, it is {lead}, with "
-            f"{100 * max(odds, 1 - odds):.1f} %."]  # fmt: skip
+            f"{percent(max(odds, 1 - odds))}."]  # fmt: skip
     if sums[for_label] > 0:
         said.append(f"The ink {_at(for_label)} speaks most for {found.label}.")
     if sums[against] < 0:

@@ -12,6 +12,7 @@ from itertools import combinations
 import numpy as np
 from scipy.special import ndtri
 
+from mnist_core.basis import numbers
 from mnist_core.design.spec import RunSpec
 from mnist_core.network import initial
 
@@ -168,11 +169,12 @@ def _one(pair: Pair) -> str:
     if not pair.ahead:
         return f"{pair.better} and {pair.other} read equally many of {pair.n:,} images right."
     if pair.differs:
-        chance = f"{pair.p:.2g}" if pair.p >= 1e-4 else "less than 0.0001"
+        chance = numbers.significant(pair.p, 2)
         return (f"{pair.better} is better than {pair.other}: {_more(pair)}. So large a difference "
                 f"comes by chance with probability {chance}.")  # fmt: skip
     return (f"{pair.better} did better than {pair.other}: {_more(pair)}, but so small a difference "
-            f"would often be chance (with probability {pair.p:.2g}).")  # fmt: skip
+            "would often be chance (with probability "
+            f"{numbers.significant(pair.p, 2)}).")  # fmt: skip
 
 
 def _more(pair: Pair) -> str:

@@ -14,13 +14,11 @@ from mnist_core.lessons.overfitting import Course
 from mnist_core.network.layers import ACTIVATIONS
 from mnist_core.network.losses import softmax
 
-from .plotting import TEMPLATE, TRAIN, VALIDATION, Chart, plot
+from .plotting import LOG_TICKS, TEMPLATE, TRAIN, VALIDATION, Chart, plot
 
 GRAY = "#8A877F"
 BELOW = {"y": -0.2, "yanchor": "top", "x": 0, "xanchor": "left"}
 REACH = 6.0  # how far z goes to both sides
-# One label a power of ten: with fewer on the axis Plotly would write "2 5 1 2 5" between them.
-LOG_TICKS = {"dtick": 1, "exponentformat": "power"}
 JUMP = 0.2  # between two points of a derivative: it has a step there, and no ramp
 
 
@@ -76,8 +74,9 @@ def probabilities(logits: np.ndarray, names: list[str], temperature: float) -> C
     figure = plot(*bars[:few], title="Softmax makes shares of logits", x="",
                   y="probability (%)", height=340, legend=BELOW, bargap=0.4)  # fmt: skip
     figure.update_yaxes(range=[0, 104])
-    reading = (f"The probabilities add up to {p.sum():.6f}; their entropy is "
-               f"{concepts.entropy(p):.3f} nats, of at most ln {len(p)} = {np.log(len(p)):.3f}.")
+    reading = (f"The probabilities add up to {numbers.fixed(p.sum(), 6)}; their entropy is "
+               f"{numbers.loss(concepts.entropy(p) + 0.0)} nats, of at most ln {len(p)} = "
+               f"{numbers.loss(np.log(len(p)))}.")  # fmt: skip
     return Chart(figure, reading, {"class": names, "logit": logits, "p": p, "p_at_1": plain})
 
 
@@ -141,8 +140,10 @@ def dropout_means(means: np.ndarray, whole: float, rate: float) -> Chart:
                   y="mean activation", height=340, legend=BELOW)  # fmt: skip
     figure.add_hline(y=whole, line={"color": GRAY, "dash": "dot", "width": 2})
     figure.update_yaxes(range=[0, 1.5 * max(whole, scaled.max() / 1.4)])
-    reading = (f"Without dropout the mean is {whole:.4f}; over {len(means)} draws it is "
-               f"{scaled[-1]:.4f} scaled, {scaled[-1] * (1 - rate):.4f} not scaled.")  # fmt: skip
+    end = float(scaled[-1])
+    reading = (f"Without dropout the mean is {numbers.fixed(whole, 4)}; over {len(means)} draws it "
+               f"is {numbers.fixed(end, 4)} scaled, {numbers.fixed(end * (1 - rate), 4)} not "
+               "scaled.")  # fmt: skip
     return Chart(figure, reading, {"draws": draws, "scaled": scaled,
                                    "not_scaled": scaled * (1 - rate)})  # fmt: skip
 
@@ -199,11 +200,12 @@ def _course_reading(history: Course) -> str:
     best, last = history.best, len(history.train_loss) - 1
     at, end = history.validation_loss[best], history.validation_loss[-1]
     if best == last:
-        return (f"The validation loss still falls in the last epoch ({end:.3f} nats): more epochs "
+        return (f"The validation loss still falls in the last epoch ({numbers.loss(end)} nats): "
+                "more epochs "
                 "may help.")  # fmt: skip
-    return (f"The validation loss is least after epoch {best} ({at:.3f} nats). By epoch {last} the "
-            f"training loss is down to {history.train_loss[-1]:.3f}, the validation loss up to "
-            f"{end:.3f}: the rest was learned by heart.")  # fmt: skip
+    return (f"The validation loss is least after epoch {best} ({numbers.loss(at)} nats). By epoch "
+            f"{last} the training loss is down to {numbers.loss(history.train_loss[-1])}, the "
+            f"validation loss up to {numbers.loss(end)}: the rest was learned by heart.")
 
 
 def gradient_flow(flows: Mapping[str, np.ndarray]) -> Chart:
@@ -222,8 +224,9 @@ def gradient_flow(flows: Mapping[str, np.ndarray]) -> Chart:
     figure = plot(*traces, title="How large the gradient is that each layer gets", x="layer",
                   y="|∂L/∂W|, root mean square (log scale)", height=400, legend=BELOW)  # fmt: skip
     figure.update_yaxes(type="log", automargin=True, **LOG_TICKS)
-    told = [f"with {name} the first layer's is {_ratio(sizes)}" for name, sizes in flows.items()]
-    return Chart(figure, f"Of the last layer's gradient, {numbers.listed(told)}.", columns)
+    told = [f"with {name} it is {_ratio(sizes)}" for name, sizes in flows.items()]
+    return Chart(figure, "The first hidden layer's gradient beside that of the logits: "
+                 f"{numbers.listed(told)}.", columns)  # fmt: skip
 
 
 def _ratio(sizes: np.ndarray) -> str:
@@ -232,8 +235,8 @@ def _ratio(sizes: np.ndarray) -> str:
         return "nothing"
     times = sizes[0] / sizes[-1]
     if times >= 1:
-        return f"{numbers.significant(times)} times as much"
-    return f"one part in {numbers.significant(1 / times)}"
+        return f"{numbers.significant(times)} times as large"
+    return f"1 / {numbers.significant(1 / times)} as large"
 
 
 def scaling(divided: Course, raw: Course) -> Chart:

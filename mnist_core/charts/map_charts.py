@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
+from mnist_core.basis import numbers
 from mnist_core.statistics.label_errors import Ranking
 
-from .plotting import TRAIN, VALIDATION, Chart, plot
+from .plotting import LOG_COUNTS, TRAIN, VALIDATION, Chart, plot
 
 # Ten colours that stay apart for colour-blind eyes too, on light and dark: Petroff 2021,
 # "Accessible color sequences for data visualization", https://arxiv.org/abs/2107.02270
@@ -39,11 +40,12 @@ def explained(shares: np.ndarray) -> Chart:
                   x="component k (log scale)", y="share of variance", yaxis_tickformat=".0%",
                   xaxis_type="log", xaxis_range=[0, float(np.log10(len(shares)))],
                   legend={"y": -0.25, "yanchor": "top"})  # fmt: skip
+    figure.update_xaxes(LOG_COUNTS)
     enough = [int(np.searchsorted(total, share - 1e-9)) + 1 for share in (0.5, 0.9, 0.99)]
     reading = (
         f"{enough[0]} of {len(shares)} components explain half of the variance, {enough[1]} explain"
         f" 90 % and {enough[2]} explain 99 %; the first two, which PCA's map shows, "
-        f"{total[min(1, len(total) - 1)]:.1%}.".replace("%.", " %.")
+        f"{numbers.percent(total[min(1, len(total) - 1)])}."
     )
     return Chart(figure, reading, {"component": k, "share": shares, "together": total})
 

@@ -12,7 +12,7 @@ from mnist_core.basis import numbers
 from mnist_core.statistics.pixels import Levels, intensity
 from mnist_core.statistics.shapes import MEASURES, PERCENT
 
-from .plotting import TRAIN, VALIDATION, Chart, pixel_map, plot
+from .plotting import LOG_COUNTS, TRAIN, VALIDATION, Chart, pixel_map, plot
 
 DIGITS = list(range(10))
 
@@ -60,6 +60,8 @@ def histogram(counts: np.ndarray, whose: str, log: bool) -> Chart:
     figure = plot(bars, title="How often each pixel value occurs", x="pixel value",
                   y="pixels" + (" (log scale)" if log else ""),
                   yaxis_type="log" if log else "linear", bargap=0)  # fmt: skip
+    if log:
+        figure.update_yaxes(LOG_COUNTS)
     mean, deviation = intensity(counts)
     zero, full = counts[0] / counts.sum(), counts[250:].sum() / counts.sum()
     reading = (
@@ -141,8 +143,9 @@ def difference(class_means: np.ndarray, one: int, other: int) -> Chart:
     figure.data[0].update(zmin=-most, zmax=most)
     _hover_classes(figure, class_means)
     reading = (
-        f"{_at(values.argmax()).capitalize()} speaks most for {one} (+{values.max():.0f}), "
-        f"{_at(values.argmin())} for {other} ({values.min():.0f}); at {(np.abs(values) < 10).sum()}"
+        f"{_at(values.argmax()).capitalize()} speaks most for {one} "
+        f"({numbers.signed(values.max(), 0)}), {_at(values.argmin())} for {other} "
+        f"({numbers.signed(values.min(), 0)}); at {(np.abs(values) < 10).sum()}"
         f" of {values.size} pixels the means differ by less than 10."
     )
     return Chart(figure, reading, _by_place(values))
@@ -156,7 +159,7 @@ def signed_map(values: np.ndarray, title: str, unit: str, above: str, below: str
     hover = "row %{y}, column %{x}: %{z:.2f}<extra></extra>"
     figure.data[0].update(zmin=-most, zmax=most, hovertemplate=hover)
     ends = (above, values.argmax(), 1), (below, values.argmin(), -1)
-    parts = [f"{_at(at)} is strongest {word} ({values.flat[at]:+.2f})"
+    parts = [f"{_at(at)} is strongest {word} ({numbers.signed(values.flat[at], 2)})"
              for word, at, sign in ends if sign * values.flat[at] > 0]  # fmt: skip
     reading = ", ".join(parts) or "no pixel counts"
     return Chart(figure, f"{reading[0].upper()}{reading[1:]}.", _by_place(values))
@@ -206,13 +209,15 @@ def _boxes(split: str, quantiles: np.ndarray, color: str) -> go.Box:
 
 def _shape_reading(title: str, train: np.ndarray, test: np.ndarray) -> str:
     most, least = int(np.nanargmax(train)), int(np.nanargmin(train))
-    reading = (f"{title}: the median is largest for {most} ({train[most]:.3g}) and smallest for "
-               f"{least} ({train[least]:.3g})")  # fmt: skip
+    reading = (f"{title}: the median is largest for {most} "
+               f"({numbers.significant(train[most])}) and "
+               f"smallest for {least} ({numbers.significant(train[least])})")  # fmt: skip
     apart = np.abs(train - test)
     if np.isnan(apart).all():
         return reading + "."
     widest = int(np.nanargmax(apart))
-    return (f"{reading}; the two splits' medians differ by at most {apart[widest]:.2g} (digit "
+    return (f"{reading}; the two splits' medians differ by at most "
+            f"{numbers.significant(apart[widest], 2)} (digit "
             f"{widest}).")  # fmt: skip
 
 

@@ -19,10 +19,15 @@ from mnist_core.statistics.tables import csv_of
 
 TRAIN, VALIDATION = "#4666E8", "#CF7442"
 MOST_POINTS = 300
+# One label a power of ten: else Plotly writes "2 5 10 2 5" where few powers are on an axis.
+LOG_TICKS = {"dtick": 1, "exponentformat": "power"}
+LOG_COUNTS = {"dtick": 1, "tickformat": ","}
 
 TEMPLATE = go.layout.Template(
     layout={
-        "margin": {"l": 8, "r": 8, "t": 44, "b": 8},
+        "margin": {"l": 8, "r": 20, "t": 44, "b": 8},
+        # Without it the last label of an axis that ends there is left out.
+        "xaxis": {"ticklabeloverflow": "allow"},
         "title": {"x": 0, "xref": "paper", "xanchor": "left", "font": {"size": 15, "weight": 500}},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
@@ -80,7 +85,7 @@ def epoch_costs(rows: Sequence[dict[str, Any]]) -> go.Figure:
         figure.add_scatter(x=[str(row["value"]) for row in own], y=[row["seconds"] for row in own],
                            mode="lines+markers", line_color=TRAIN, row=1, col=i)  # fmt: skip
         figure.update_xaxes(title_text=name, type="category", automargin=True, row=1, col=i)
-    figure.update_yaxes(type="log", dtick="D2", automargin=True)
+    figure.update_yaxes(type="log", tickvals=[0.1, 0.2, 0.5, 1, 2, 5, 10, 20], automargin=True)
     figure.update_yaxes(title_text="seconds (log scale)", col=1)
     return figure.update_layout(template=TEMPLATE, showlegend=False, height=300,
                                 title_text="What an epoch of 60,000 images costs")  # fmt: skip

@@ -140,7 +140,7 @@ def importance(shares: Mapping[str, float], whole: bool) -> Chart:
     labels = [_short(SETTINGS[name].label) for name in shares]
     values = [100 * share for share in shares.values()]
     bars = go.Bar(x=values, y=labels, orientation="h",
-                  marker_color=TRAIN, text=[f"{v:.0f} %" for v in values],
+                  marker_color=TRAIN, text=[numbers.percent(v / 100, 0) for v in values],
                   hovertemplate="%{y}: %{x:.1f} %<extra></extra>")  # fmt: skip
     figure = plot(bars, title=f"Most depends on: {labels[0]}",
                   x="share explained (%)", y="",
@@ -149,9 +149,10 @@ def importance(shares: Mapping[str, float], whole: bool) -> Chart:
     figure.update_xaxes(range=[0, 105])
     how = ("the share of the variance of the scores that its values explain alone"
            if whole else "its share in Optuna's functional analysis of variance")
-    reading = f"Of the differences, {values[0]:.0f} % come from {labels[0]}: {how}."
+    most, rest = (numbers.percent(v, 0) for v in (values[0] / 100, max(0.0, 1 - sum(values) / 100)))
+    reading = f"Of the differences, {most} come from {labels[0]}: {how}."
     if whole:
-        reading += f" {max(0.0, 100 - sum(values)):.0f} % are interplay and chance."
+        reading += f" {rest} are interplay and chance."
     return Chart(figure, reading, {"setting": labels, "importance": list(shares.values())})
 
 
@@ -169,12 +170,13 @@ def trials(plan: Plan, found: Sequence[Trial]) -> Chart:
     top = scored[scores.argmax()]
     figure = plot(lines, title="Drag along an axis to filter", x="", y="",
                   height=400, margin={"l": 60, "r": 44, "t": 64, "b": 40})  # fmt: skip
-    reading = f"{len(scored)} trials, the bluer the better; the best reads {scores.max():.2f} %"
-    numbers = {SETTINGS[name].label: [t.values[name] for t in scored] for name in plan.values}
+    best = numbers.percent(scores.max() / 100)
+    reading = f"{len(scored)} trials, the bluer the better; the best reads {best}"
+    columns = {SETTINGS[name].label: [t.values[name] for t in scored] for name in plan.values}
     words = ", ".join(f"{_short(SETTINGS[k].label)} {SETTINGS[k].write(v)}"
                       for k, v in top.values.items())  # fmt: skip
     return Chart(figure, f"{reading} with {words}.",
-                 numbers | {"validation accuracy": [trial.score for trial in scored]})  # fmt: skip
+                 columns | {"validation accuracy": [trial.score for trial in scored]})  # fmt: skip
 
 
 def _short(label: str) -> str:
@@ -214,5 +216,6 @@ def progress(found: Sequence[Trial]) -> Chart:
     figure = plot(dots, line, title=f"The best was trial {at} of {len(y)}", x="trial",
                   y="validation accuracy (%)", height=300,
                   xaxis_dtick=1 if len(y) < 12 else None)  # fmt: skip
-    return Chart(figure, f"Trial {at} of {len(y)} was the best, with {y.max():.2f} %.",
+    best = numbers.percent(y.max() / 100)
+    return Chart(figure, f"Trial {at} of {len(y)} was the best, with {best}.",
                  {"trial": number, "validation_accuracy": y / 100, "best_so_far": top / 100})

@@ -13,7 +13,7 @@ from mnist_core.analysis.evaluation import Binned, Lean, PerClass
 from mnist_core.basis.numbers import fixed, listed, percent, signed
 from mnist_core.statistics.shapes import MEASURES
 
-from .plotting import TRAIN, VALIDATION, Chart, plot
+from .plotting import LOG_COUNTS, TRAIN, VALIDATION, Chart, plot
 
 DIGITS = list(range(evaluation.CLASSES))
 GRAY = "#8A877F"
@@ -182,7 +182,8 @@ def _points(binned: Binned, x: np.ndarray, what: str, name: str) -> go.Scatter:
     y = 100 * binned.accuracy[full]
     return go.Scatter(
         x=x[full], y=y, mode="markers", name=name,
-        marker={"size": sizes(binned.count[full]), "color": TRAIN, "line": {"width": 0}},
+        marker={"size": sizes(binned.count[full]), "color": TRAIN, "opacity": 1,
+                "line": {"width": 0}},
         error_y={"type": "data", "symmetric": False, "array": 100 * binned.high[full] - y,
                  "arrayminus": y - 100 * binned.low[full], "thickness": 1.2, "width": 3},
         customdata=np.column_stack([100 * binned.low[full], 100 * binned.high[full],
@@ -194,7 +195,7 @@ def _points(binned: Binned, x: np.ndarray, what: str, name: str) -> go.Scatter:
 
 def sizes(count: np.ndarray) -> np.ndarray:
     """Diameters (n,) of points in pixels, their areas by how many images each stands for."""
-    return np.maximum(14 * np.sqrt(count / count.max()), 3.0)
+    return np.maximum(16 * np.sqrt(count / count.max()), 4.0)
 
 
 def _numbers(binned: Binned, name: str) -> dict[str, np.ndarray]:
@@ -232,7 +233,7 @@ def activations(values: np.ndarray, name: str) -> Chart:
     figure = plot(bars, title=f"{name}: {len(values)} units, the most active first",
                   x="" if few else "units in order", y="activation", height=250,
                   bargap=0.25 if few else 0)  # fmt: skip
-    reading = (f"Unit {order[0]} is the most active ({values[order[0]]:.2f}); {silent} of "
+    reading = (f"Unit {order[0]} is the most active ({fixed(values[order[0]], 2)}); {silent} of "
                f"{len(values)} are silent.")  # fmt: skip
     return Chart(figure, reading, {"unit": order, "activation": values[order]})
 
@@ -249,6 +250,7 @@ def film(steps: np.ndarray, accuracy: np.ndarray, at: int, images: int) -> Chart
                       hoverinfo="skip")  # fmt: skip
     figure = plot(line, here, title="How it learned to read", x="batches (log scale)",
                   y="test accuracy (%)", xaxis_type="log", yaxis_range=[0, 102])  # fmt: skip
+    figure.update_xaxes(LOG_COUNTS)
     early = int(np.argmax(accuracy >= 0.9 * accuracy[-1]))
     reading = (f"After {steps[at]:,} batches it reads {percent(accuracy[at])} of {images:,} "
                f"test images. Nine tenths of its final {percent(accuracy[-1])} are reached "

@@ -191,7 +191,7 @@ def function_name(layer: Activation) -> str:
 def number(value: float) -> str:
     """Four significant digits in LaTeX."""
     mantissa, _, power = f"{value:.4g}".partition("e")
-    return rf"{mantissa}\cdot 10^{{{int(power)}}}" if power else mantissa
+    return rf"{mantissa}\times 10^{{{int(power)}}}" if power else mantissa
 
 
 def spelled(step: Step, index: tuple[int, ...]) -> str:

@@ -89,9 +89,10 @@ def _masks(a: np.ndarray, drawn: np.ndarray) -> None:
     bright = np.clip(shown / max(drawn[:3].max(), a.max(), 1e-9), 0, 1)
     st.html(markup.signed_pictures(bright, len(shown), names))
     silent = (drawn[:3] == 0).sum(axis=1) - (a == 0).sum()
-    st.caption(f"Left: the {len(a)} ReLU activations of a fresh layer, mean {a.mean():.3f}. "
+    mean = numbers.fixed(float(a.mean()), 3)
+    st.caption(f"Left: the {len(a)} ReLU activations of a fresh layer, mean {mean}. "
                "The others: three draws, with means "
-               f"{', '.join(f'{m:.3f}' for m in drawn[:3].mean(axis=1))}; of the "
+               f"{', '.join(numbers.fixed(m, 3) for m in drawn[:3].mean(axis=1))}; of the "
                f"{(a > 0).sum()} active units they silence "
                f"{', '.join(map(str, silent))}.")  # fmt: skip
 

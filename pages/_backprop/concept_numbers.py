@@ -207,10 +207,11 @@ def cross_entropy() -> None:
     logits, labels = _answers(choice)
     loss = loss_and_gradient(logits, labels)[0]
     guess = loss_and_gradient(np.zeros_like(logits), labels)[0]
-    st.markdown(f"**On {len(labels)} real test digits** this model's mean loss is **{loss:.4f} "
-                f"nats** = {loss / concepts.NATS_PER_BIT:.4f} bits. One that gives all ten digits "
-                f"the same chance has {guess:.4f} nats (ln 10) = "
-                f"{guess / concepts.NATS_PER_BIT:.4f} bits.")  # fmt: skip
+    st.markdown(f"**On {len(labels)} real test digits** this model's mean loss is "
+                f"**{numbers.loss(loss)} nats** = {numbers.loss(loss / concepts.NATS_PER_BIT)} "
+                f"bits. One that gives all ten digits "
+                f"the same chance has {numbers.loss(guess)} nats (ln 10) = "
+                f"{numbers.loss(guess / concepts.NATS_PER_BIT)} bits.")  # fmt: skip
 
 
 def _model(key: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 import streamlit as st
 
-from mnist_core.basis import LabError
+from mnist_core.basis import LabError, numbers
 from mnist_core.jobs import Call
 from mnist_core.lessons import gradient_checks, source_code
 from mnist_core.lessons.gradient_checks import Case, Row
@@ -193,8 +193,9 @@ def _verdict(rows: list[Row], what: str, loss: float) -> None:
     ways = "three ways" if whole.hand_tape is not None else "two ways that have answered"
     if far:
         st.warning(
-            f"{far} of {len(rows)} {what}s differ by more than 10⁻⁶. The loss here is {loss:.1e} "
-            "nats: of a model that is almost certain, p − 1 keeps few digits. Choose other images.",
+            f"{far} of {len(rows)} {what}s differ by more than 10⁻⁶. The loss here is "
+            f"{power(loss)} nats: of a model that is almost certain, p − 1 keeps few digits. "
+            "Choose other images.",
             icon=":material/rule:",
         )  # fmt: skip
     else:
@@ -223,17 +224,9 @@ def _table(rows: list[tuple[str, Row, str]], first: str) -> None:
     )  # fmt: skip
 
 
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
 def power(value: float | None) -> str:
-    """2.3 · 10⁻⁹; a dash for what has not come."""
-    if value is None:
-        return "–"
-    if value == 0:
-        return "0"
-    digits, _, exponent = f"{value:.1e}".partition("e")
-    return f"{digits} · 10{str(int(exponent)).translate(_RAISED)}"
+    """2.3 × 10⁻⁹; a dash for what has not come."""
+    return numbers.NONE if value is None else numbers.significant(value, 2)
 
 
 def _waiting(check: Check, key: str) -> None:

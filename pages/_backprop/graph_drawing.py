@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mnist_core.basis import numbers
 from mnist_core.lessons.microscope import Step
 from mnist_core.network.layers import (
     Activation,
@@ -22,7 +23,8 @@ from mnist_core.network.layers import (
 
 
 def layers(steps: Sequence[Step], at: int) -> str:
-    """A box for each layer: its shape, its way forward, and its way back with the largest δ."""
+    """A box for each layer: its shape, its way forward, and its way back with the largest |δ|, of
+    ∂L/∂(what comes out of it), as the formulas have it."""
     stations: dict[int, list[tuple[int, Step]]] = {}
     for i, step in enumerate(steps):
         stations.setdefault(step.place, []).append((i, step))
@@ -35,12 +37,19 @@ def _station(found: list[tuple[int, Step]], at: int) -> str:
     now = any(i == at for i, _ in found)
     ways = _way(forth, at, "→ forward" if first.kind != "update" else "step", at == forth)
     if back:
-        delta = float(np.abs(back[-1][1].result).max())
         here = any(i == at for i, _ in back)
-        size = f"{delta:.1e}" if delta < 0.01 else f"{delta:.2f}"
-        ways += _way(back[0][0], at, f"← δ {size}".replace("-", "−"), here)
+        ways += _way(back[0][0], at, f"← δ {_size(delta(back[0][1]))}", here)
     return (f'<div class="station{" now" if now else ""}"><b>{html.escape(name(first))}</b>'
             f"<small>{shape}</small>{ways}</div>")  # fmt: skip
+
+
+def delta(step: Step) -> np.ndarray:
+    """δ of the layer of a step backward, ∂L/∂(its output); of the loss's, that of the logits."""
+    return step.result if step.kind == "delta" else step.given
+
+
+def _size(values: np.ndarray) -> str:
+    return numbers.significant(float(np.abs(values).max()), 2)
 
 
 def _way(step: int, at: int, says: str, here: bool) -> str:
@@ -86,9 +95,9 @@ def toy(steps: Sequence[Step], at: int, label: int) -> str:
     parts = [
         _edges(INPUTS, HIDDEN, seen, 1), _edges(HIDDEN, OUTPUTS, seen, 3),
         *(f'<g class="{"now" if at == 0 else ""}" data-step="0">{_box(*INPUTS[i], 92, 30)}'
-          f'{_text(INPUTS[i][0], INPUTS[i][1] + 4, f"x{i + 1} = {_short(v)}", "head")}</g>'
+          f'{_text(INPUTS[i][0], INPUTS[i][1] + 4, f"input {i}: {_short(v)}", "head")}</g>'
           for i, v in enumerate(steps[0].result)),
-        *(_neuron(HIDDEN[j], seen, 1, j, ("z", "a")) for j in range(3)),
+        *(_neuron(HIDDEN[j], seen, 1, j, ("z", "a"), f"neuron {j}") for j in range(3)),
         *(_neuron(OUTPUTS[k], seen, 3, k, ("z", "p"), f"class {k}{' (label)' * (k == label)}")
           for k in range(2)),
         _loss(seen, label),
@@ -182,6 +191,7 @@ def _text(x: float, y: float, says: str, kind: str = "") -> str:
 
 
 def _short(value: float) -> str:
-    """Three decimals at most, with a true minus sign."""
-    text = f"{value:.3f}"
-    return (text if abs(value) >= 0.0005 or value == 0 else f"{value:.0e}").replace("-", "−")
+    """Three decimals, or a power of ten where they would all be 0."""
+    if value and abs(value) < 0.0005:
+        return numbers.significant(value, 1)
+    return numbers.fixed(value, 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from mnist_core.basis import numbers
 from mnist_core.charts import plotting
 from mnist_core.design import choices
 from mnist_core.lessons import microscope
@@ -69,8 +70,9 @@ def weight(trial: Trial, layer: Layer, name: str, index: tuple[int, ...], where:
 
 
 def _digits(value: float) -> str:
-    text = f"{value:+.6f}" if value == 0 or abs(value) >= 1e-4 else f"{value:+.3e}"
-    return text.replace("-", "−")
+    if value and abs(value) < 1e-4:
+        return ("+" if value > 0 else "") + numbers.significant(value, 4)
+    return numbers.signed(value, 6)
 
 
 def practise(who: Specimen, trial: Trial) -> None:
@@ -89,9 +91,13 @@ def practise(who: Specimen, trial: Trial) -> None:
     if fault := state.mine().trial_fault:
         st.warning(fault, icon=":material/warning:")
     p, first = trial.history[-1], trial.history[0]
-    moved = f" It was {_percent(first)} before {trial.taken} steps." if trial.taken else ""
+    moved = ""
+    if trial.taken:
+        steps = numbers.some(trial.taken, "step")
+        moved = f" It was {numbers.probability(first)} before {steps}."
     st.markdown(f"The network gives the label **{who.label}** a probability of "
-                f"**{_percent(p)}**.{moved}")  # fmt: skip
+                f"**{numbers.probability(p)}**, and is read "
+                f"as **{trial.logits[0].argmax()}**.{moved}")  # fmt: skip
     if trial.taken:
         st.echarts_chart(plotting.label_curve(trial.history, who.label), key="label_curve",
                          height=260)  # fmt: skip
@@ -116,11 +122,6 @@ def _advance(who: Specimen, trial: Trial, count: int) -> None:
 
 def _reset() -> None:
     state.mine().trial, state.mine().trial_fault = None, ""
-
-
-def _percent(p: float) -> str:
-    """With two decimals, and never rounded to exactly 0 or 100 %."""
-    return "< 0.01 %" if p < 5e-5 else "> 99.99 %" if p > 0.99995 else f"{100 * p:.2f} %"
 
 
 _STYLE = """<style>

@@ -284,8 +284,7 @@ def _published(points: Points) -> None:
         st.code(regression.PUBLISHED_TENSORFLOW.strip(), language="python", wrap_lines=True)
         st.markdown("The same in NumPy, run on these points a moment ago:")
         st.code(regression.PUBLISHED.strip(), language="python", wrap_lines=True)
-        st.error(notes.plain(regression.published(points.x, points.y, SEED)),
-                 icon=":material/bug_report:")  # fmt: skip
+        st.error(regression.published(points.x, points.y, SEED), icon=":material/bug_report:")
     with right:
         st.markdown("**Repaired**: the weights are made outside, where the loop finds them too")
         st.code(regression.REPAIRED_TENSORFLOW.strip(), language="python", wrap_lines=True)

@@ -55,9 +55,9 @@ def _legend(who: Specimen) -> str:
     if who.toy:
         return ("Plain: weights, biases and values. Orange: ∂L/∂ of the number beside or above it. "
                 "Tap a part to go to its step.")  # fmt: skip
-    return ("Tap a layer's way forward or back to go there; the number is its largest δ. Computed "
-            "in float64, with dropout and batch normalisation as when the network "
-            "answers.")  # fmt: skip
+    return ("Tap a layer's way forward or back to go there; the number is its largest |δ|, δ being "
+            "∂L/∂ of what comes out of it. Computed in float64, with dropout and batch "
+            "normalisation as when the network answers.")  # fmt: skip
 
 
 # ------------------------------------------------------------------ the stepper

@@ -104,8 +104,8 @@ def _toy() -> Specimen:
     """Two numbers and a class, by hand."""
     first, second, third, fourth = st.columns([2, 2, 1, 1], vertical_alignment="bottom")
     kept: _Kept = {"persist_state": "session"}
-    x1 = first.slider("x1", -1.0, 1.0, 0.5, 0.1, key="toy_x1", **kept)
-    x2 = second.slider("x2", -1.0, 1.0, -0.4, 0.1, key="toy_x2", **kept)
+    x1 = first.slider("Input 0", -1.0, 1.0, 0.5, 0.1, key="toy_x1", **kept)
+    x2 = second.slider("Input 1", -1.0, 1.0, -0.4, 0.1, key="toy_x2", **kept)
     label = third.selectbox("Label", [0, 1], key="toy_label", filter_mode=None, **kept)
     names = list(ACTIVATIONS)
     function = fourth.selectbox(
@@ -124,7 +124,9 @@ Found = tuple[np.ndarray, int | None, int | None]  # image, its label, its place
 def _test_image(answers: Answers | None) -> Found:
     test = shared.data().test
     n = len(test.labels)
-    index = links.examined(n) or 0
+    index = links.examined(n)
+    if index is None:  # of an image that is read right there is next to nothing to see
+        index = _first_mistake(answers) if answers else 0
     session.set_widget("specimen_index", index)
     field, any_one, mistake = st.columns([2, 1, 1], vertical_alignment="bottom")
     field.number_input(
@@ -142,6 +144,18 @@ def _test_image(answers: Answers | None) -> Found:
             _mistake(answers)
         st.rerun()
     return test.images[index], int(test.labels[index]), index
+
+
+def _first_mistake(answers: Answers) -> int:
+    """The first test image that is misread, else the one of the first few that is least sure."""
+    test = shared.data().test
+    for start in range(0, min(len(test.labels), MOST_LOOKED_AT), LOOKED_AT):
+        some = slice(start, start + LOOKED_AT)
+        wrong = np.flatnonzero(answers(test.images[some]).argmax(axis=1) != test.labels[some])
+        if len(wrong):
+            return start + int(wrong[0])
+    first = test.images[:LOOKED_AT]
+    return int(answers(first).max(axis=1).argmin())
 
 
 def _any_image(n: int) -> None:
@@ -201,5 +215,5 @@ def _label(image: np.ndarray, label: int | None, answers: Answers) -> int:
         chosen = st.selectbox("Label", list(range(10)), said if label is None else label, key=key,
                               filter_mode=None, help="What the loss takes for right")  # fmt: skip
         unknown = " Its label is not known: say it." if label is None else ""
-        st.caption(f"Read as {said}.{unknown}")
+        st.caption(f"Read as {said} as it came.{unknown}")
     return chosen

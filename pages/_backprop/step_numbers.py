@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
+from mnist_core.basis import numbers
 from mnist_core.lessons import formulas, microscope
 from mnist_core.lessons.microscope import Step, Trial
 from mnist_core.network.layers import BatchNormalization, Dense, Layer
@@ -138,7 +139,7 @@ def _gradient(step: Step, trial: Trial) -> None:
                    ("Neuron" if dense else "Filter",))  # fmt: skip
     values = step.result[..., unit]
     values = values.reshape(step.origin) if dense else values
-    bias = f"{layer.gradients['bias'][unit]:.4g}".replace("-", "−")
+    bias = numbers.significant(float(layer.gradients["bias"][unit]), 4)
     st.markdown(f"**∂L/∂W of {'neuron' if dense else 'filter'} {unit}**: one number for each of "
                 f"its {values.size:,} weights; of its bias {bias}")  # fmt: skip
     place = _weight_place(layer, values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from mnist_core.basis.numbers import probability
+from mnist_core.basis.numbers import percent, probability, signed
 from mnist_core.data.dataset import Mnist
 from mnist_core.statistics import shapes
 from pages._components import copy_link, digit_grid
@@ -116,8 +116,8 @@ def _step(key: str, says: str, indices: np.ndarray, place: int) -> None:
 def _facts(image: np.ndarray) -> str:
     known = {name: float(values[0]) for name, values in shapes.measures(image[None]).items()}
     return (
-        f"{(image > 0).sum()} of 784 pixels have ink · ink {known['ink']:.1f} % · strokes "
-        f"{known['thickness']:.1f} pixels thick · slant {known['slant']:+.0f}° · box "
+        f"{(image > 0).sum()} of 784 pixels have ink · ink {percent(known['ink'] / 100)} · strokes "
+        f"{known['thickness']:.1f} pixels thick · slant {signed(known['slant'], 0)}° · box "
         f"{known['width']:.0f} × {known['height']:.0f}"
     ).replace("nan", "–")
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
+from mnist_core.basis.numbers import signed
 from mnist_core.charts import map_charts
 from mnist_core.data.dataset import Mnist
 from mnist_core.statistics import csv_of, label_errors
@@ -107,7 +108,7 @@ def _one(data: Mnist, ranking: Ranking, row: int, places: list[Place], at: int) 
     image, label = getattr(data, split).images[index], int(ranking.label[row])
     predicted, margin = int(ranking.predicted[row]), float(ranking.margin[row])
     st.markdown(f"**`{split}_labels[{index}]` is {label}.** The model says {predicted}, "
-                f"with a margin of {margin:+.3f}.")  # fmt: skip
+                f"with a margin of {signed(margin, 3)}.")  # fmt: skip
     st.html(markup.digit(image, "min(100%, 15rem)", f"a digit labelled {label}"))
 
     def judge(said: str) -> None:

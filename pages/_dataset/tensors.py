@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from mnist_core.basis.numbers import fixed
 from mnist_core.data.dataset import Mnist, Split
 from mnist_core.statistics import pixels
 from pages._components import pictures
@@ -163,7 +164,8 @@ def _normalised(split: str, image: np.ndarray) -> None:
     values = np.unique(image)
     st.caption(
         f"The values become numbers from 0 to 1 and not only 0 and 1: this image has "
-        f"{len(values)} different ones, from {scaled.min():.3f} to {scaled.max():.3f}. The picture "
+        f"{len(values)} different ones, from {fixed(scaled.min(), 3)} to {fixed(scaled.max(), 3)}. "
+        "The picture "
         "stays the same. A network learns more easily from inputs of about the size of its weights "
         "than from numbers up to 255. Here the scaling is part of the model."
     )

@@ -9,7 +9,7 @@ import streamlit as st
 
 from mnist_core.analysis import teaching
 from mnist_core.basis import LabError, in_thread
-from mnist_core.basis.numbers import percent
+from mnist_core.basis.numbers import percent, signed
 from mnist_core.data.dataset import Split
 from pages._components import digit_grid
 from pages._draw import state
@@ -121,7 +121,7 @@ def _report(found: dict[str, int], drawings: int) -> None:
     change = found["test_after"] - found["test_before"]
     kept.metric(
         "MNIST's test images", f"{percent(found['test_after'] / found['tested'])}",
-        f"{100 * change / found['tested']:+.2f} points", border=True,
+        f"{signed(100 * change / found['tested'], 2)} points", border=True,
         help=f"Of {found['tested']:,} test images, {found['lost']} are forgotten and "
              f"{found['won']} won.",
     )  # fmt: skip

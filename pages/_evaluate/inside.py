@@ -134,7 +134,7 @@ def exciting(who: Subject, picture: Picture) -> None:
     found, value = who.sample[place[unit]], value[unit]
     labels = who.test.labels[found]
     index = picture.place[1] if picture.place and picture.place[0] == "test" else None
-    titles = [f"label {label}, unit {unit} at {v:.2f}"
+    titles = [f"label {label}, unit {unit} at {fixed(float(v), 2)}"
               for label, v in zip(labels, value, strict=True)]  # fmt: skip
     clicked = digit_grid.show(who.test.images[found], labels, found, index, "grid_exciting",
                                   titles=titles)  # fmt: skip

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from mnist_core.analysis import evaluation
-from mnist_core.basis.numbers import probability
+from mnist_core.basis.numbers import percent, probability
 from mnist_core.charts import score_charts
 from mnist_core.statistics import tables
 from pages._components import matrix
@@ -64,11 +64,11 @@ def _matrix(counts: np.ndarray) -> tuple[int, int]:
 
 
 def _cell(n: float, kind: str) -> str:
-    return "" if not n else f"{n:.1f}" if kind == "Rates" else f"{n:,}"
+    return "" if not n else f"{n:.2f}" if kind == "Rates" else f"{n:,}"
 
 
 def _titles(counts: np.ndarray, shares: np.ndarray) -> list[list[str]]:
-    return [[f"{i} read as {j}: {counts[i, j]:,} images, {shares[i, j]:.2f} % of the {i}s"
+    return [[f"{i} read as {j}: {counts[i, j]:,} images, {percent(shares[i, j] / 100)} of the {i}s"
              for j in range(10)] for i in range(10)]  # fmt: skip
 
 

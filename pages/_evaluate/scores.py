@@ -27,14 +27,16 @@ def scores(who: Subject) -> None:
     chart.show(score_charts.per_class(per_class), "per_digit")
     st.dataframe(
         [
-            {"digit": str(digit), "images": int(n), "precision": p, "recall": r, "F1": f}
+            {"digit": str(digit), "images": int(n), "precision": 100 * p, "recall": 100 * r,
+             "F1": 100 * f}
             for digit, (n, p, r, f) in enumerate(
                 zip(per_class.support, per_class.precision, per_class.recall, per_class.f1,
                     strict=True))
         ],
         hide_index=True,
-        column_config={name: st.column_config.NumberColumn(format="percent")
-                       for name in ("precision", "recall", "F1")},
+        column_config={"images": st.column_config.NumberColumn(format="localized")} | {
+            name: st.column_config.NumberColumn(format="%.2f %%")
+            for name in ("precision", "recall", "F1")},
     )  # fmt: skip
     st.header("Against another model", divider="gray")
     _compare(who)
@@ -85,13 +87,13 @@ def _overfitting(learned: np.ndarray, unseen: np.ndarray) -> None:
     which = f"{len(learned):,} training images"
     apart = f"(95 % interval {signed(100 * low, 2)} to {signed(100 * high, 2)} points)"
     if low > 0:
-        says = ("more than chance: some of what it knows holds for its training images alone, "
-                "which is what **overfitting** is")  # fmt: skip
+        says = ("That is more than chance: some of what it knows holds for its training images "
+                "alone, which is what **overfitting** is.")  # fmt: skip
     elif high < 0:
-        says = "the test images are the easier ones"
+        says = "The test images are the easier ones."
     else:
-        says = "no more than chance: there is no sign of overfitting"
-    st.caption(f"On {which}, beside {len(unseen):,} that it never saw: {says} {apart}.")
+        says = "That may be chance: there is no sign of overfitting."
+    st.caption(f"On {which}, beside {len(unseen):,} that it never saw {apart}. {says}")
 
 
 def _first_five(who: Subject) -> None:

@@ -43,7 +43,7 @@ def _nothing(who: Subject) -> None:
     why = ("The default model came trained, so there is no film of it." if who.choice == "default"
            else "There is no film of this model: it is too large for one, it was not trained here, "
            "or its run did not come to an end.")  # fmt: skip
-    sizes = "-".join(map(str, (784, *short_film.SPEC.sizes)))
+    sizes = "-".join(map(str, short_film.SPEC.sizes))
     st.info(f"{why} This one is of a small network, {sizes}, trained here for one epoch. Train a "
             "network of your own, then choose it here.", icon=":material/movie:")  # fmt: skip
     navigation.link("builder", "Build and train")

@@ -100,7 +100,7 @@ def test_models_that_never_differ_cannot_be_told_apart():
         (evaluation.Paired(18, 40, 0.0051), "B reads better"),
         (evaluation.Paired(3, 12, 0.035), "B reads better"),
         (evaluation.Paired(5, 6, 1.0), "no evidence that either reads better"),
-        (evaluation.Paired(0, 60, 1e-9), "less than 0.0001"),
+        (evaluation.Paired(0, 60, 1e-9), "1.0 × 10⁻⁹"),
     ],
 )
 def test_the_verdict_names_the_better_model_only_when_there_is_evidence(paired, says):

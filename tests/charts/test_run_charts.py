@@ -63,7 +63,8 @@ def test_trials_are_lines_through_their_values_to_their_score():
 
 def test_importance_and_progress_say_what_is_in_them():
     chart = run_charts.importance({"units": 0.7, "optimizer": 0.1}, True)
-    assert "70 % come from units" in chart.reading and "20 % are interplay" in chart.reading
+    said = chart.reading.replace("\N{NO-BREAK SPACE}", " ")
+    assert "70 % come from units" in said and "20 % are interplay" in said
     assert "interplay" not in run_charts.importance({"units": 0.7}, False).reading
     chart = run_charts.progress(TRIALS)
-    assert chart.reading == "Trial 2 of 2 was the best, with 90.00 %."
+    assert chart.reading == "Trial 2 of 2 was the best, with 90.00\N{NO-BREAK SPACE}%."

@@ -202,7 +202,7 @@ def test_a_small_sum_is_spelled_out():
     assert line == r"(-0.25)+(-0.36) - 0.2=-0.81"
 
 
-@named(("value", "says"), [(0.5, "0.5"), (-1.23456e-7, r"-1.235\cdot 10^{-7}"), (0.0, "0")])
+@named(("value", "says"), [(0.5, "0.5"), (-1.23456e-7, r"-1.235\times 10^{-7}"), (0.0, "0")])
 def test_a_number_has_four_digits(value, says):
     assert formulas.number(value) == says
 

@@ -10,6 +10,9 @@ from mnist_core.design.spec import Conv, Layer, RunSpec
 from mnist_core.lessons import microscope
 from mnist_core.lessons.microscope import steps
 from mnist_core.network import optimizers
+from mnist_core.network.network import Network
+from mnist_core.runs import models
+from pages._backprop import graph_drawing
 from pages._backprop.state import BackpropState
 from pages._components import field
 from tests.pages.visiting import query, remembered, text
@@ -209,3 +212,85 @@ def test_the_curve_has_the_probability_before_and_after_each_step():
 
 def test_a_session_begins_without_a_copy():
     assert BackpropState().trial is None
+
+
+@pytest.mark.parametrize("spec", [DENSE, MAPS])
+def test_the_strips_delta_is_that_of_the_formulas(spec):
+    """∂L/∂(the layer's output), by difference quotients, and not ∂L/∂W or ∂L/∂(its input)."""
+    network = microscope.fresh(spec, 0)
+    # Noise: on blank paper the values of a pooling window are all alike, and none is its largest.
+    x, label = np.random.default_rng(0).integers(0, 256, (28, 28)), 7
+    strip = graph_drawing.layers(steps(network, x, label), 0)
+    told = re.findall(r"← δ ([^<]+)<", strip)
+    layers = network.layers
+    first = next(i for i, layer in enumerate(layers) if layer.parameters)
+    expected = []
+    for i in range(first, len(layers)):
+        out = _output(layers, x, i)
+        place = np.unravel_index(_largest(layers, out, i, label), out.shape)
+        expected.append(abs(_slope(layers, out, i, label, place)))
+    for value, size in zip(told, expected, strict=False):
+        assert _number(value) == pytest.approx(size, rel=0.06)
+    assert len(told) == len(expected) + 1  # and that of the loss, p − y
+
+
+def _output(layers, x, i):
+    out = x[None]
+    for layer in layers[: i + 1]:
+        out = layer.forward(out)
+    return out
+
+
+def _loss(layers, out, i, label):
+    for layer in layers[i + 1 :]:
+        out = layer.forward(out)
+    shifted = out[0] - out[0].max()
+    return float(np.log(np.exp(shifted).sum()) - shifted[label])
+
+
+def _slope(layers, out, i, label, place, h=1e-5):
+    up, down = out.copy(), out.copy()
+    up[place] += h
+    down[place] -= h
+    return (_loss(layers, up, i, label) - _loss(layers, down, i, label)) / (2 * h)
+
+
+def _largest(layers, out, i, label):
+    """The place of the largest slope, by trying each."""
+    slopes = [abs(_slope(layers, out, i, label, place)) for place in np.ndindex(out.shape)]
+    return int(np.argmax(slopes))
+
+
+def _number(text):
+    value = text.translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹−", "-0123456789-")).replace(" × 10", "e")
+    return float(value)
+
+
+def test_the_microscope_opens_on_a_mistake(visit, tiny, trained):
+    """On an image that is read right every δ is nearly 0: there is nothing to see."""
+    app = visit("backprop", network="Trained", run=trained(DENSE))
+    said = Network.from_spec(DENSE, np.random.default_rng(0)).predict(tiny.test.images)
+    wrong = np.flatnonzero(said.argmax(axis=1) != tiny.test.labels)
+    assert app.number_input(key="specimen_index").value == wrong[0]
+    assert f"Read as {said[wrong[0]].argmax()} as it came" in text(app)
+    app = visit("backprop", network="Trained", run="default")  # reads all of these right
+    p = models.default().network.predict(tiny.test.images[:50])
+    assert app.number_input(key="specimen_index").value == p.max(axis=1).argmin()
+
+
+def test_what_it_reads_after_some_steps_is_said(visit):
+    app = visit("backprop", **TOY)
+    app.selectbox(key="toy_label").set_value(1).run()
+    first = re.search(r"is read as \*\*(\d)\*\*", text(app))[1]
+    for _ in range(6):
+        press(app, "do_100")
+    assert re.search(r"is read as \*\*(\d)\*\*", text(app))[1] == "1"
+    assert first in "01"
+
+
+def test_graph_and_panels_count_from_zero(visit):
+    app = visit("backprop", **TOY, step="1")
+    drawn = graph_drawing.toy(steps(microscope.toy("sigmoid"), np.array([0.5, -0.4]), 0), 1, 0)
+    assert "input 0: 0.500" in drawn and "neuron 0" in drawn and "class 0 (label)" in drawn
+    assert {"Input 0", "Input 1"} <= {slider.label for slider in app.slider}
+    assert "Neuron (0 to 2)" in {field.label for field in app.number_input}

@@ -118,7 +118,7 @@ def test_the_shown_code_is_the_executed_code(visit, trained, tape):
 
 @pytest.mark.parametrize(
     ("value", "written"),
-    [(None, "–"), (0.0, "0"), (4.66e-11, "4.7 · 10⁻¹¹"), (1.0, "1.0 · 10⁰")],
+    [(None, "–"), (0.0, "0"), (4.66e-11, "4.7 × 10⁻¹¹"), (1.0, "1")],
 )
 def test_a_power_of_ten_as_it_is_written(value, written):
     assert gradients_checked.power(value) == written

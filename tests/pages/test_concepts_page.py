@@ -225,9 +225,9 @@ def test_vanishing_gradients_are_those_of_the_layers(concept, tiny):
         sizes = depth_and_scale.flow(name, 6, (images, labels))
         assert len(sizes) == 7
         times = sizes[-1] / sizes[0]
-        part = f"one part in {numbers.significant(times)}"
-        more = f"{numbers.significant(1 / times)} times as much"
-        assert f"with {name} the first layer's is {part if times > 1 else more}" in text(app)
+        part = f"1 / {numbers.significant(times)} as large"
+        more = f"{numbers.significant(1 / times)} times as large"
+        assert f"with {name} it is {part if times > 1 else more}" in text(app)
     wait_for(lambda: app.run() and "After one epoch" in text(app), "both have been trained")
     said = re.search(r"\*\*sigmoid\*\* ([\d.]+) % and \*\*relu\*\* ([\d.]+) %", text(app))
     assert 0 <= float(said[1]) <= float(said[2]) <= 100
