@@ -81,7 +81,7 @@ FORWARD: dict[str, Words] = {
         "computed.", r"",
     ),
     "Dense": Words(
-        "Weighted sum", "Each neuron multiplies every input by a weight of its own, adds the "
+        "Weighted sum", "Each unit multiplies every input by a weight of its own, adds the "
         "products up and adds its bias.", r"z_j=\sum_i x_i\,W_{ij}+b_j",
     ),
     "Convolution": Words(
@@ -106,8 +106,8 @@ FORWARD: dict[str, Words] = {
 
 GRADIENT: dict[str, Words] = {
     "Dense": Words(
-        "Gradient of the weights", "A weight carries its input to its neuron, so its gradient is "
-        "that input times the neuron's δ; the bias carries a 1.",
+        "Gradient of the weights", "A weight carries its input to its unit, so its gradient is "
+        "that input times the unit's δ; the bias carries a 1.",
         r"\frac{\partial L}{\partial W_{ij}}=x_i\,\delta_j,\qquad "
         r"\frac{\partial L}{\partial b_j}=\delta_j",
     ),
@@ -130,7 +130,7 @@ BACKWARD: dict[str, Words] = {
         "Back in its old shape", "The same numbers, laid out as they were on the way forward.", r"",
     ),
     "Dense": Words(
-        "δ through the weights", "An input reached the loss through every neuron, so its share is "
+        "δ through the weights", "An input reached the loss through every unit, so its share is "
         "the sum of their δ, each times the weight on the way.",
         r"\frac{\partial L}{\partial x_i}=\sum_j W_{ij}\,\delta_j",
     ),

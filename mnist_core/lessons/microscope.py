@@ -113,7 +113,7 @@ class Sum:
 def sum_of(step: Step, index: tuple[int, ...]) -> Sum | None:
     """The products that add up to one entry of the step's result; None where nothing is summed.
 
-    Forward the entry is a neuron's z, backward ∂L/∂(an input of the layer), and of a gradient step
+    Forward the entry is a unit's z, backward ∂L/∂(an input of the layer), and of a gradient step
     ∂L/∂(a weight of a convolution), which is used at many places.
     """
     ways: dict[tuple[str, type], Callable[..., tuple[Array, float]]] = {
@@ -285,7 +285,7 @@ TOY = {
 
 
 def toy(function: str) -> Network:
-    """A network of 2 inputs, 3 hidden neurons with this activation, and 2 logits, float64."""
+    """A network of 2 inputs, 3 hidden units with this activation, and 2 logits, float64."""
     (w1, b1), (w2, b2) = TOY.values()
     return Network([
         Dense("hidden", w1.copy(), b1.copy()), Activation(f"hidden/{function}", function),

@@ -97,7 +97,7 @@ def toy(steps: Sequence[Step], at: int, label: int) -> str:
         *(f'<g class="{"now" if at == 0 else ""}" data-step="0">{_box(*INPUTS[i], 92, 30)}'
           f'{_text(INPUTS[i][0], INPUTS[i][1] + 4, f"input {i}: {_short(v)}", "head")}</g>'
           for i, v in enumerate(steps[0].result)),
-        *(_neuron(HIDDEN[j], seen, 1, j, ("z", "a"), f"neuron {j}") for j in range(3)),
+        *(_neuron(HIDDEN[j], seen, 1, j, ("z", "a"), f"unit {j}") for j in range(3)),
         *(_neuron(OUTPUTS[k], seen, 3, k, ("z", "p"), f"class {k}{' (label)' * (k == label)}")
           for k in range(2)),
         _loss(seen, label),
@@ -146,7 +146,7 @@ def _edges(above: Sequence, below: Sequence, seen: _Seen, place: int) -> str:
 
 
 def _neuron(
-    at: tuple[int, int], seen: _Seen, place: int, j: int, names: tuple[str, str], title: str = ""
+    at: tuple[int, int], seen: _Seen, place: int, j: int, names: tuple[str, str], title: str
 ) -> str:
     """A node: z and what it becomes on the left, ∂L/∂ of each on the right."""
     x, y = at
@@ -166,7 +166,8 @@ def _neuron(
     )
     keys = [("forward", place), after, ("delta", 5) if last else ("backward", 2)]
     keys += [] if last else [("backward", 3)]
-    head = _text(x, y + 44, title, "quiet") if title else ""
+    # Below an output, where nothing runs; on a hidden unit's left shoulder, beside its edges.
+    head = _text(x, y + 44, title, "quiet") if last else _text(x - 42, y - 36, title, "halo quiet")
     step = seen.place[keys[2] if seen.at >= seen.place["delta", 5] else after]
     return f'<g class="{seen.now(*keys)}" data-step="{step}">{_box(x, y, 122, 62)}{texts}{head}</g>'
 

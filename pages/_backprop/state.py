@@ -13,7 +13,7 @@ from pages._shell import session
 class BackpropState:
     """What is looked at, tried and fitted on the Backprop page."""
 
-    picks: dict[str, tuple[int, ...]] = field(default_factory=dict)  # neurons and weights looked at
+    picks: dict[str, tuple[int, ...]] = field(default_factory=dict)  # units and weights looked at
     trial: tuple[str, Trial] | None = field(default=None, repr=False)  # of which specimen
     trial_fault: str = ""
     # what was asked of a worker, and its call or why there is none

@@ -16,7 +16,7 @@ from pages._backprop import learning_trial, state
 from pages._components import field
 from pages._shell import session
 
-AXES = {1: ("Neuron",), 2: ("Row", "Column"), 3: ("Row", "Column", "Map")}
+AXES = {1: ("Unit",), 2: ("Row", "Column"), 3: ("Row", "Column", "Map")}
 LOGITS = "logits unit"
 OVER = {"forward": "the products, input × weight", "backward": "the products, weight × δ",
         "gradient": "what each place adds, input × δ"}  # fmt: skip
@@ -60,7 +60,7 @@ def _values(step: Step, trial: Trial) -> None:
 
 
 def _picked_as(step: Step) -> str:
-    """The name of the choice among the step's numbers: a class and a neuron are followed on."""
+    """The name of the choice among the step's numbers: a class and a unit are followed on."""
     if step.layer is None:
         return LOGITS
     if step.kind == "forward" and isinstance(step.layer, Dense):
@@ -115,7 +115,7 @@ def _weight(
     dense = isinstance(layer, Dense)
     index = (_flat(place, shape), unit) if dense else (*place, unit)
     words = ", ".join(f"{axis.lower()} {i}" for axis, i in zip(_axes(shape), place, strict=True))
-    to = f"neuron {unit}" if dense else f"filter {unit}"
+    to = f"unit {unit}" if dense else f"filter {unit}"
     says = f"The weight from {words} to {to} of {layer.name}"
     learning_trial.weight(trial, layer, "kernel", index, says)
 
@@ -136,11 +136,11 @@ def _gradient(step: Step, trial: Trial) -> None:
     units = step.result.shape[-1]
     d = step.given.reshape(-1, units)
     (unit,) = pick(f"{layer.name} unit", (units,), _strongest(np.abs(d).sum(axis=0)),
-                   ("Neuron" if dense else "Filter",))  # fmt: skip
+                   ("Unit" if dense else "Filter",))  # fmt: skip
     values = step.result[..., unit]
     values = values.reshape(step.origin) if dense else values
     bias = numbers.significant(float(layer.gradients["bias"][unit]), 4)
-    st.markdown(f"**∂L/∂W of {'neuron' if dense else 'filter'} {unit}**: one number for each of "
+    st.markdown(f"**∂L/∂W of {'unit' if dense else 'filter'} {unit}**: one number for each of "
                 f"its {values.size:,} weights; of its bias {bias}")  # fmt: skip
     place = _weight_place(layer, values)
     _choose(values, _inputs(layer), "the gradient of each weight", place)
@@ -176,11 +176,11 @@ def _update(found: list[Step], trial: Trial) -> None:
     dense = isinstance(layer, Dense)
     kernel = layer.parameters["kernel"]
     (unit,) = pick(f"{chosen} unit", kernel.shape[-1:], _strongest(np.abs(step.result).reshape(
-        -1, kernel.shape[-1]).sum(axis=0)), ("Neuron" if dense else "Filter",))  # fmt: skip
+        -1, kernel.shape[-1]).sum(axis=0)), ("Unit" if dense else "Filter",))  # fmt: skip
     change = (trial.after(layer, "kernel") - kernel)[..., unit]
     change = change.reshape(step.origin) if dense else change
     place = _weight_place(layer, change)
-    st.markdown(f"**How each weight of {'neuron' if dense else 'filter'} {unit} will move**")
+    st.markdown(f"**How each weight of {'unit' if dense else 'filter'} {unit} will move**")
     _choose(change, _inputs(layer), "the change of each weight", place)
     _weight(trial, layer, place, change.shape, unit)
 

@@ -78,7 +78,7 @@ def _one(who: Subject, picture: Picture, hurt: Damage) -> None:
     p = explanation.answer(who.model.network, picture.image, hurt)
     before, after = picture.said, int(p.argmax())
     change = f"still {after}" if before == after else f"{before} before, now {after}"
-    whose = "Your own digit" if picture.label is None else f"Label {picture.label}"
+    whose = "Your drawing" if picture.label is None else f"Label {picture.label}"
     st.subheader(f"{whose}: {change}", anchor=False)
     large, bars = st.columns([2, 3], vertical_alignment="center")
     seen = explanation.disturbed(picture.image[None], hurt)[0]

@@ -173,10 +173,10 @@ def one_image(picture: Picture) -> None:
     """An image, large, with what the model says and where one may go with it."""
     label, said = picture.label, picture.said
     verdict = "read right" if said == label else f"read as {said}"
-    whose = "Your own digit" if label is None else f"Label {label}"
+    whose = "Your drawing" if label is None else f"Label {label}"
     st.subheader(f"{whose}, {verdict}", anchor=False)
     large, bars = st.columns([2, 3], vertical_alignment="center")
-    alt = "your own digit" if label is None else f"a handwritten {label}"
+    alt = "your drawing" if label is None else f"a handwritten {label}"
     large.html(markup.digit(picture.image, "min(100%, 14rem)", alt))
     bars.html(markup.probabilities(picture.answer))
     st.caption(f"{picture.name} · {probability(picture.answer[said])} sure")
@@ -215,7 +215,7 @@ def _to_section(section: str, picture: Picture) -> None:
 
 # ------------------------------------------------------------- any image to look at
 
-TEST, OWN, BASKET = "Test set", "My own digit", "Basket"
+TEST, OWN, BASKET = "Test set", "Your drawing", "Basket"
 
 
 def choose_image(who: Subject) -> Picture | None:

@@ -291,6 +291,6 @@ def test_what_it_reads_after_some_steps_is_said(visit):
 def test_graph_and_panels_count_from_zero(visit):
     app = visit("backprop", **TOY, step="1")
     drawn = graph_drawing.toy(steps(microscope.toy("sigmoid"), np.array([0.5, -0.4]), 0), 1, 0)
-    assert "input 0: 0.500" in drawn and "neuron 0" in drawn and "class 0 (label)" in drawn
+    assert "input 0: 0.500" in drawn and "unit 0" in drawn and "class 0 (label)" in drawn
     assert {"Input 0", "Input 1"} <= {slider.label for slider in app.slider}
-    assert "Neuron (0 to 2)" in {field.label for field in app.number_input}
+    assert "Unit (0 to 2)" in {field.label for field in app.number_input}

@@ -25,7 +25,7 @@ def looked_at(app, of):
 
 @pytest.mark.parametrize("part", ["Inside", "Damage"])
 def test_without_a_digit_of_ones_own_or_a_basket_the_way_to_one_is_shown(visit, part):
-    app = visit("evaluate", part=part, of="My own digit")
+    app = visit("evaluate", part=part, of="Your drawing")
     assert "Draw or photograph a digit" in app.info[0].value and not app.subheader
     assert "The basket is empty" in looked_at(app, "Basket").info[0].value
     assert query(app)["of"] == "Basket"
@@ -35,13 +35,13 @@ def test_without_a_digit_of_ones_own_or_a_basket_the_way_to_one_is_shown(visit, 
 def test_damage_is_done_to_the_visitors_own_digit(visit, own):
     app = visit("evaluate", part="Damage")
     remembered(app).read = own
-    looked_at(app, "My own digit")
+    looked_at(app, "Your drawing")
     app.slider(key="damage.angle").set_value(120).run()
     network = models.default().network
     before = network.predict(own[None])[0].argmax()
     after = explanation.answer(network, own, Damage(angle=120)).argmax()
     change = f"still {after}" if before == after else f"{before} before, now {after}"
-    assert app.subheader[0].value == f"Your own digit: {change}"
+    assert app.subheader[0].value == f"Your drawing: {change}"
 
 
 @pytest.mark.parametrize("view", inside.VIEWS)
@@ -51,13 +51,13 @@ def test_each_view_of_the_inside_is_about_the_visitors_own_digit(visit, own, vie
     asked = []
     steps = explanation.steps
     monkeypatch.setattr(explanation, "steps", lambda n, i: asked.append(i) or steps(n, i))
-    looked_at(app, "My own digit")
+    looked_at(app, "Your drawing")
     said = models.default().network.predict(own[None])[0].argmax()
-    assert app.subheader[0].value == f"Your own digit, read as {said}"
+    assert app.subheader[0].value == f"Your drawing, read as {said}"
     assert all(np.array_equal(image, own) for image in asked)
     app.button(key="to_Damage").click().run()
-    assert app.segmented_control(key="choice_of").value == "My own digit"
-    assert app.subheader[0].value.startswith("Your own digit: still")
+    assert app.segmented_control(key="choice_of").value == "Your drawing"
+    assert app.subheader[0].value.startswith("Your drawing: still")
 
 
 def test_an_image_of_the_basket_is_looked_at(visit, tiny):
