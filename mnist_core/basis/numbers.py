@@ -24,9 +24,9 @@ def percent(share: SupportsFloat | None, decimals: int = 2) -> str:
     return _odd(value) or f"{_fixed(100 * value, decimals)}{THIN}%"
 
 
-def between(low: float, high: float, decimals: int = 2) -> str:
+def between(low: SupportsFloat, high: SupportsFloat, decimals: int = 2) -> str:
     """An interval of shares: "97.90 to 98.46 %"."""
-    return f"{_fixed(100 * low, decimals)} to {percent(high, decimals)}"
+    return f"{_fixed(100 * float(low), decimals)} to {percent(high, decimals)}"
 
 
 def probability(p: float, decimals: int = 2) -> str:
@@ -55,19 +55,21 @@ def seconds(value: float | None) -> str:
     return _odd(value) or f"{_fixed(value, 1)}{THIN}s"
 
 
-def fixed(value: float, decimals: int) -> str:
+def fixed(given: SupportsFloat, decimals: int) -> str:
     """A number with so many decimals: "1,234.50", "−0.5"."""
+    value = float(given)
     return _odd(value) or _fixed(value, decimals)
 
 
-def signed(value: float, decimals: int) -> str:
+def signed(value: SupportsFloat, decimals: int) -> str:
     """A difference with its sign: "+0.02", "−0.02", "0.00"."""
-    text = _fixed(value, decimals)
+    text = _fixed(float(value), decimals)
     return text if text.startswith(MINUS) or not float(text.replace(",", "")) else f"+{text}"
 
 
-def significant(value: float, digits: int = 3) -> str:
+def significant(given: SupportsFloat, digits: int = 3) -> str:
     """A number of any size with so many digits that count: "0.0353", "1,230", "1.2 × 10⁻⁵"."""
+    value = float(given)
     if odd := _odd(value):
         return odd
     if value and not 1e-4 <= abs(value) < _WIDE:

@@ -31,13 +31,13 @@ def explained(shares: np.ndarray) -> Chart:
     """How much of the variance the first k components explain together; shares (k,), sum 1."""
     k, total = np.arange(1, len(shares) + 1), np.cumsum(shares)
     lines = [
-        go.Scatter(x=k, y=total, name="first k together", line_color=TRAIN,
-                   hovertemplate="first %{x}: %{y:.1%}<extra></extra>"),
-        go.Scatter(x=k, y=shares, name="each alone", line_color=VALIDATION,
-                       hovertemplate="component %{x}: %{y:.2%}<extra></extra>"),
+        go.Scatter(x=k, y=100 * total, name="first k together", line_color=TRAIN,
+                   hovertemplate="first %{x}: %{y:.2f} %<extra></extra>"),
+        go.Scatter(x=k, y=100 * shares, name="each alone", line_color=VALIDATION,
+                       hovertemplate="component %{x}: %{y:.2f} %<extra></extra>"),
     ]  # fmt: skip
     figure = plot(*lines, title="Few components, most variance",
-                  x="component k (log scale)", y="share of variance", yaxis_tickformat=".0%",
+                  x="component k (log scale)", y="share of variance (%)",
                   xaxis_type="log", xaxis_range=[0, float(np.log10(len(shares)))],
                   legend={"y": -0.25, "yanchor": "top"})  # fmt: skip
     figure.update_xaxes(LOG_COUNTS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import SupportsFloat
 
 import numpy as np
 import plotly.graph_objects as go
@@ -17,7 +18,7 @@ from .plotting import LOG_COUNTS, TRAIN, VALIDATION, Chart, pixel_map, plot
 DIGITS = list(range(10))
 
 
-def share(part: float, digits: int = 2) -> str:
+def share(part: SupportsFloat, digits: int = 2) -> str:
     """A share as a percentage, as in 11.24 %."""
     return numbers.percent(part, digits)
 
@@ -29,8 +30,9 @@ def class_counts(train: np.ndarray, test: np.ndarray) -> Chart:
     """How many images of each digit; counts int (10,) of both splits."""
     shares = [counts / max(1, counts.sum()) for counts in (train, test)]
     bars = [
-        go.Bar(x=DIGITS, y=counts, name=name, customdata=part,
-               hovertemplate="digit %{x}: %{y:,} images (%{customdata:.1%})<extra>%{fullData.name}"
+        go.Bar(x=DIGITS, y=counts, name=name, customdata=100 * part,
+               hovertemplate="digit %{x}: %{y:,} images (%{customdata:.2f} %)"
+               "<extra>%{fullData.name}"
                "</extra>")
         for name, counts, part in zip(("train", "test"), (train, test), shares, strict=True)
     ]  # fmt: skip

@@ -48,3 +48,28 @@ def test_one_is_no_plural():
     assert numbers.some(1, "epoch") == "1 epoch"
     assert numbers.some(10_000, "image") == "10,000 images"
     assert numbers.some(0, "epoch") == "0 epochs"
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [(0.03534, 3, "0.0353"), (1e-5, 2, "1.0 × 10⁻⁵"), (-1.234e-6, 3, "−1.23 × 10⁻⁶"), (0, 3, "0"),
+     (1234.5, 3, "1,234"), (1e6, 2, "1.0 × 10⁶"), (-2.5, 3, "−2.5"), (float("nan"), 3, "NaN"),
+     (float("-inf"), 3, "−∞"), (100.0, 2, "100")],
+)  # fmt: skip
+def test_a_number_of_any_size_has_the_digits_that_count(value, digits, text):
+    assert numbers.significant(value, digits) == text
+
+
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [(1.0, "> 99.99 %"), (0.0, "< 0.01 %"), (0.99994, "99.99 %"), (0.5, "50.00 %")],
+)
+def test_a_probability_is_neither_certain_nor_impossible(p, text):
+    assert numbers.probability(p).replace(numbers.THIN, " ") == text
+
+
+def test_an_interval_and_a_list_are_written_one_way():
+    assert numbers.between(0.979, 0.98456).replace(numbers.THIN, " ") == "97.90 to 98.46 %"
+    assert [numbers.listed("a"), numbers.listed("ab"), numbers.listed("abc")] == [
+        "a", "a and b", "a, b and c",
+    ]  # fmt: skip
