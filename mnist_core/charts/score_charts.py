@@ -170,8 +170,9 @@ def _trend_reading(title: str, binned: Binned, overall: float, looked_at: int) -
         return f"{title}: all bins are read equally well ({percent(overall)})."
     low, high = binned.edges[worst], binned.edges[worst + 1]
     parts = listed(f"{fixed(a, 1)} to {fixed(b, 1)}" for a, b in zip(low, high, strict=True))
-    where = (f"{title} {parts} {_is(worst.tolist())} read worst ({percent(binned.accuracy[worst[0]])}"
-             f"{_each(worst.tolist())}), against {percent(overall)} of all images")  # fmt: skip
+    verb, share = _is(worst.tolist()), percent(binned.accuracy[worst[0]])
+    where = (f"{title} {parts} {verb} read worst ({share}{_each(worst.tolist())}), against "
+             f"{percent(overall)} of all images")  # fmt: skip
     if told:
         return f"{where}: more than chance, even as the worst of {looked_at} bins."
     return f"{where}: of {looked_at} bins the worst is often as low by chance."
