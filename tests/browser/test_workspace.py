@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
+from mnist_core.design.recipes import RECIPES
 from mnist_core.design.spec import Layer, RunSpec
 from tests.browser.visiting import LONG, parameters
 from tests.serving import PHONE, poll, settle
@@ -241,3 +242,25 @@ def test_a_training_is_seen_from_inside_and_a_batch_alone_with_its_images(go):
     said(page, "Stopped")
     poll(page, lambda: not batch.count(), "the look at the end")
     assert seen.locator(".dozen figure").count() == 12
+
+
+def test_what_a_recipe_sets_outlives_the_next_move(go):
+    """The browser must not bring back what stood in the controls before a button set them."""
+    page = go("builder", query=RunSpec((Layer(32),), epochs=7, seed=3).to_query(), **LAPTOP)
+    page.get_by_text("Begin with a recipe").click()
+    recipe = RECIPES["rmsprop-512"].spec
+    page.locator(".st-key-recipe").get_by_text(RECIPES["rmsprop-512"].title).click()
+    poll(page, lambda: parameters(page).get("opt") == recipe.optimizer, "the recipe is loaded")
+    settle(page)
+    page.get_by_role("slider", name="Epochs").press("ArrowRight")
+    poll(page, lambda: design(page).epochs == recipe.epochs + 1, "the slider has moved on from it")
+    assert design(page) == replace(recipe, epochs=recipe.epochs + 1)
+    page.get_by_role("button", name="Back to my own design").click()
+    poll(page, lambda: design(page).epochs == 7, "the own design is back")
+    page.get_by_role("slider", name="Epochs").press("ArrowRight")
+    poll(page, lambda: design(page).epochs == 8, "and moves on from where it was")
+    assert design(page) == RunSpec((Layer(32),), epochs=8, seed=3)
+
+
+def design(page):
+    return RunSpec.from_query({k: v for k, v in parameters(page).items() if k != "run"})

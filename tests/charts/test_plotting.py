@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from mnist_core.charts import concept_charts, map_charts, pixel_charts, plotting, score_charts
+from mnist_core.charts import (
+    concept_charts,
+    descent_charts,
+    map_charts,
+    pixel_charts,
+    plotting,
+    score_charts,
+)
 from mnist_core.lessons.overfitting import Course
 
 CURVE = np.array([2.0, 1.0, 0.5])
@@ -39,3 +46,8 @@ def test_a_log_axis_has_no_digits_between_its_powers(name):
 def test_the_last_label_of_an_axis_is_not_left_out():
     shown = concept_charts.course(COURSE, 2).figure.layout.template.layout
     assert shown.xaxis.ticklabeloverflow == "allow" and shown.margin.r >= 20
+
+
+def test_no_two_paths_share_a_colour_or_a_dash():
+    colours, dashes = zip(*descent_charts.STYLES, strict=True)
+    assert len(set(colours)) == len(set(dashes)) == len(descent_charts.STYLES)
