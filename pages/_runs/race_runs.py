@@ -96,9 +96,9 @@ def _shown(group: Group) -> None:
         metric = _metric()
         notes.fragment(_live, run_every=0.7)(group.id, metric)
         return
-    _verdict(members)
     if said := race.guessed(guess, {name: run.test_accuracy for name, run in members.items()}):
-        st.caption(said)
+        st.markdown(said)
+    _verdict(members)
     histories = [shared.runs().history(run.id) for run in members.values()]
     metric = _metric()
     compare_runs.curves(members, histories, metric, "epochs")
