@@ -102,8 +102,10 @@ class Network:
                 layer.parameters[name] -= np.asarray(learning_rate, self.dtype) * gradient
         return loss
 
-    def predict(self, images: Array, batch: int = 50) -> Array:
-        """Probabilities (n, 10) in the network's dtype, `batch` images at a time."""
+    def predict(self, images: Array, batch: int = 0) -> Array:
+        """Probabilities (n, 10) in the network's dtype, `batch` images at a time; by default as
+        many as take neither long nor much memory, which each thread keeps that has once had it."""
+        batch = batch or (10 if any(isinstance(x, Convolution) for x in self.layers) else 50)
         parts = [self.forward(images[i : i + batch]) for i in range(0, len(images), batch)]
         return softmax(np.concatenate(parts)) if parts else np.empty((0, 10), self.dtype)
 
