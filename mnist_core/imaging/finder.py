@@ -15,13 +15,17 @@ from . import cutter
 
 Box = tuple[int, int, int, int]
 
-MOST_DIGITS = 60
+MOST_DIGITS = 400
 SPECK = 0.25  # of the typical digit's height; anything smaller on both sides is a speck
 SMALL_PART = 0.6  # of the larger part's height; below it a part may be a bar or a dot of the digit
 PART_OVERLAP = 0.3  # of the small part's width that lies over or under the large one
 DIGIT_OVERLAP = 0.7  # the same for two large parts, which are rather two digits
 BROKEN = 1.2  # typical heights that two parts of a broken digit may have together
 WHOLE = 0.6  # of the typical height; lower parts are strokes of a digit, and are not cut
+SAME_LINE = 0.5  # of the lower digit's height that two of a line share
+MOST_FALL = 0.25  # rows a column that a line may rise or fall: 14 degrees
+NEIGHBOUR = 4  # heights from one digit to the next, at most
+FEWEST_NEIGHBOURS = 4  # that say how a line runs
 PART_GAP = 0.3  # of the large part's height, at most, between it and a small part
 
 
@@ -123,18 +127,44 @@ def _without_specks(groups: list[list[int]], boxes: list[Box]) -> list[list[int]
 
 
 def _in_reading_order(groups: list[list[int]], boxes: list[Box]) -> list[list[list[int]]]:
-    """A digit is on the line whose first digit's rows it shares, by half of the lower one."""
-    lines: list[list[list[int]]] = []
-    for group in sorted(groups, key=lambda g: _of(g, boxes)[0]):
-        box = _of(group, boxes)
-        for line in lines:
-            other = _of(line[0], boxes)
-            if _overlap(box, other, 0) >= 0.5 * min(_height(box), _height(other)):
-                line.append(group)
-                break
+    """Lines from top to bottom, each from left to right. A line may rise or fall across the page:
+    its slope is that from each digit to the next, the median of the page, and a digit is on the
+    line whose last digit's rows it shares, by half of the lower one, once both are level."""
+    found = [(group, _of(group, boxes)) for group in groups]
+    slope = _slope([box for _, box in found])
+
+    def level(box: Box) -> Box:
+        fall = round(slope * (box[1] + box[3]) / 2)
+        return box[0] - fall, box[1], box[2] - fall, box[3]
+
+    lines: list[list[tuple[list[int], Box]]] = []
+    for group, box in sorted(((g, level(b)) for g, b in found), key=lambda x: x[1][1]):
+        shared = [_overlap(box, line[-1][1], 0) / min(_height(box), _height(line[-1][1]))
+                  for line in lines]  # fmt: skip
+        best = max(range(len(lines)), key=shared.__getitem__, default=None)
+        if best is not None and shared[best] >= SAME_LINE:
+            lines[best].append((group, box))
         else:
-            lines.append([group])
-    return [sorted(line, key=lambda g: _of(g, boxes)[1]) for line in lines]
+            lines.append([(group, box)])
+    middle = [np.mean([(box[0] + box[2]) / 2 for _, box in line]) for line in lines]
+    return [[group for group, _ in lines[i]] for i in np.argsort(middle, kind="stable")]
+
+
+def _slope(boxes: list[Box]) -> float:
+    """By how many rows a column the lines fall, from each digit to its right neighbour: the nearest
+    one that a line of MOST_FALL could join. 0 with too few of them."""
+    slopes = []
+    for box in boxes:
+        near = []
+        for other in boxes:
+            across = (other[1] + other[3] - box[1] - box[3]) / 2
+            down = (other[0] + other[2] - box[0] - box[2]) / 2
+            height = min(_height(box), _height(other))
+            if 0 < across < NEIGHBOUR * height and abs(down) < MOST_FALL * across + 0.2 * height:
+                near.append((across, down / across))
+        if near:
+            slopes.append(min(near)[1])
+    return float(np.median(slopes)) if len(slopes) >= FEWEST_NEIGHBOURS else 0.0
 
 
 def _cut(

@@ -2,7 +2,8 @@
 
 Photographed paper has shadows, grain and ruled lines. The paper under the ink is estimated by a
 closing, the ink taken as the share of the paper's light that it swallows (so that ink in a shadow
-counts as much as ink in the light), and lines that are long, straight and thin are taken away.
+counts as much as ink in the light), and what else lies on the page is left aside. What is printed
+on it goes in `ruling`.
 """
 
 from __future__ import annotations
@@ -11,23 +12,29 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from . import ruling
 from .pictures import EmptyDrawing
 
 PALEST_MARK = 0.3  # of a photo's typical ink; below it: shadows, ruled lines, show-through
-LEAST_CONTRAST = 12  # gray levels between paper and ink in a photo that is not blank
+# How a photo is freed of its grain, one way after the other until there is ink: how much more than
+# BLUR; the gray levels between paper and ink that it then must have; how many times the noise; and
+# how sharp its edge must be, or it is the paper's own shading.
+GRAIN = ((1, 12, 5, 0.0), (3, 6, 8, 0.2), (4.5, 6, 10, 0.25))
 FULL_SHARE = 0.15  # of a stroke's area; with less above half of full ink it is no stroke
 BLUR = 350  # a photo's longer side in standard deviations of the blur that takes off the grain
+ROUGHLY = 0.15  # of the darkest mark: enough to tell one part from another
+FEWEST_STROKES = 3  # beside which an object can be told
+MOST_PARTS = 2000  # in which objects are looked for
+RING, RIM_SHARE, AS_DARK = 6, 0.2, 0.25  # pixels round a part; of them, as dark as the part itself
+LONG = 3  # strokes: what is longer and reaches the picture's edge is no digit
+LEAST_STROKE = 0.02  # of a photo's longer side
+PALEST_PEN = 0.55  # of full ink: a part that is nowhere darker is none, however thin
+THIN_PEN = 0.012  # of a photo's longer side: a stroke so thin is pale by the camera's blur alone
 SMALLEST_PART = 0.01  # of the largest stroke's area; below it a photo's mark is a speck
 
 THUMBNAIL = 192  # pixels on the longer side, where the paper is estimated
 WINDOWS = (9, 15, 25, 41)  # its pixels: how wide a stroke may be, up to a fifth of the picture
 DARKEST_PAPER = 55  # gray levels; below it, dividing by the light would only raise the noise
-
-SMALLEST_RULED = 100  # pixels a side; no lines are looked for in a smaller picture
-MOST_TILT = 0.08  # rows a column: 4.6 degrees
-THICKEST_LINE = 0.025  # of its length
-LINE_COVER = 0.75  # of the picture's width that is ink along a ruled line
-LINE_ENDS = 0.05  # of the picture's width, at both ends, where a ruled line must have ink
 
 
 def ink_of(gray: np.ndarray, ink: str) -> np.ndarray:
@@ -45,7 +52,8 @@ def ink_of(gray: np.ndarray, ink: str) -> np.ndarray:
         background = None
     marks = over_peak(np.maximum(difference if side == "light" else -difference, 0))
     ruled = background is not None and _border(marks).any()
-    left = without_lines(marks) if ruled else marks
+    left = ruling.without_lines(marks) if ruled else marks
+    left = ruling.without_frames(left if left.any() else marks)
     return left if left.any() else marks  # a thin 1 across the whole canvas is no ruled line
 
 
@@ -85,16 +93,71 @@ def over_peak(marks: np.ndarray) -> np.ndarray:
 def _photo_ink(gray: np.ndarray, ink: str) -> np.ndarray:
     """Ink on uneven, noisy paper: divide by the light, then stretch the contrast until most of a
     stroke is full ink, as in MNIST, whose originals were black and white."""
-    blurred = ndimage.gaussian_filter(gray, max(gray.shape) / BLUR)
-    side = _side(blurred - _typical_gray(gray)) if ink == "auto" else ink
-    dark = blurred if side == "dark" else 255 - blurred
-    marks = _swallowed(dark)
-    noise = 1.4826 * median(np.abs(marks))  # the standard deviation, if it were normal
-    full = median(marks[marks >= marks.max() / 2])
-    if full < max(LEAST_CONTRAST, 5 * noise):
-        raise EmptyDrawing
-    palest = max(PALEST_MARK * full, 4 * noise)
-    return _only_strokes(without_lines(np.clip((marks - palest) / (full - palest), 0, 1)))
+    typical = _typical_gray(gray) if ink == "auto" else gray
+    for times, least, above, sharp in GRAIN:
+        width = times * max(gray.shape) / BLUR
+        blurred = ndimage.gaussian_filter(gray, width)
+        side = _side(blurred - typical) if ink == "auto" else ink
+        dark = blurred if side == "dark" else 255 - blurred
+        marks = _without_objects(_swallowed(dark), dark)
+        noise = 1.4826 * median(np.abs(marks))  # the standard deviation, if it were normal
+        full = median(marks[marks >= marks.max() / 2])
+        if full < max(least, above * noise) or _sharpness(blurred, marks, full, width) < sharp:
+            continue  # perhaps there is pale ink under the grain
+        palest = max(PALEST_MARK * full, 4 * noise)
+        strokes = np.clip((marks - palest) / (full - palest), 0, 1)
+        return _only_strokes(ruling.without_frames(ruling.without_lines(strokes)))
+    raise EmptyDrawing
+
+
+def _sharpness(blurred: np.ndarray, marks: np.ndarray, full: float, width: float) -> float:
+    """How steep the edge of the marks is, as a share of their depth in a blur's own width: some 0.4
+    for an edge that was sharp before the blur."""
+    dark = marks > full / 2
+    edge = dark ^ ndimage.binary_erosion(dark)
+    slope = ndimage.gaussian_gradient_magnitude(blurred, 1.0)[edge].mean() if edge.any() else 0.0
+    return float(slope * max(width, 1.0) / max(full, 1e-6))
+
+
+def _without_objects(marks: np.ndarray, dark: np.ndarray) -> np.ndarray:
+    """Without what else lies on the page (a pen, a table's edge, a coloured photo): parts that are
+    far thicker than the pen of the strokes beside them, and rims, which have something as dark as
+    themselves along one side. A thick digit among a few stays."""
+    noise = 1.4826 * median(np.abs(marks))
+    parts, count = ndimage.label(marks > max(6 * noise, ROUGHLY * marks.max()),
+                                 structure=np.ones((3, 3)))  # fmt: skip
+    if not FEWEST_STROKES < count < MOST_PARTS:
+        return marks
+    boxes = ndimage.find_objects(parts)
+    size = np.array([max(side.stop - side.start for side in box) for box in boxes])
+    depth = ndimage.maximum(ndimage.distance_transform_edt(parts), parts, range(1, count + 1))
+    large = size > LEAST_STROKE * max(marks.shape)
+    rims = np.array([large[i] and _is_rim(parts, boxes[i], i + 1, dark) for i in range(count)])
+    strokes = large & ~rims & (size > 4 * depth)
+    if strokes.sum() < FEWEST_STROKES:
+        return marks
+    pen, typical = np.median(np.asarray(depth)[strokes]), np.median(size[strokes])
+    reaches = np.isin(np.arange(1, count + 1), np.unique(_border(parts)))
+    thick = (depth > np.where(reaches, 2, 4) * pen) & (size > np.where(reaches, 1, 2) * typical)
+    alien = np.flatnonzero(rims | thick | (reaches & (size > LONG * typical))) + 1
+    if not len(alien):
+        return marks
+    gone = ndimage.binary_dilation(np.isin(parts, alien), iterations=4)
+    return np.where(gone, np.float32(0), marks)
+
+
+def _is_rim(parts: np.ndarray, box: tuple[slice, ...], number: int, dark: np.ndarray) -> bool:
+    """Whether a good part of what surrounds a part is as dark as itself: that of a stroke is paper
+    all round."""
+    near = tuple(slice(max(side.start - RING, 0), side.stop + RING) for side in box)
+    own, gray = parts[near] == number, dark[near]
+    ring = ndimage.binary_dilation(own, iterations=RING)
+    ring &= ~ndimage.binary_dilation(own, iterations=2)
+    ring &= parts[near] == 0
+    if not ring.any():
+        return False
+    level, light = np.percentile(gray[own], 30), np.percentile(gray[ring], 90)
+    return bool((gray[ring] < level + AS_DARK * (light - level)).mean() > RIM_SHARE)
 
 
 def _swallowed(dark: np.ndarray) -> np.ndarray:
@@ -151,72 +214,21 @@ def _only_strokes(marks: np.ndarray) -> np.ndarray:
     part that stays is stretched to full ink, for a pen may press less here than there."""
     parts, _ = ndimage.label(marks > 0, structure=np.ones((3, 3)))
     area, full = np.bincount(parts.flat), np.bincount(parts.flat, weights=(marks > 0.5).flat)
-    area[full < FULL_SHARE * area] = 0
+    peak = ndimage.maximum(marks, parts, np.arange(len(area)))
+    thin = (peak > PALEST_PEN) & (_half_width(marks, parts, peak) < THIN_PEN * max(marks.shape))
+    area[(full < FULL_SHARE * area) & ~thin] = 0
     area[0] = 0  # the paper
     stroke = area > SMALLEST_PART * area.max()
     if not stroke.any():
         raise EmptyDrawing
-    peak = ndimage.maximum(marks, parts, np.arange(len(area)))
     gain = np.where(stroke, 1 / np.maximum(peak, 0.5), 0).astype(np.float32)
     return np.minimum(marks * gain[parts], 1)
 
 
-# --- ruled lines ---------------------------------------------------------------------------------
-
-
-def without_lines(marks: np.ndarray) -> np.ndarray:
-    """`marks` float32 (h, w) without ruled lines: straight, thin, nearly level or upright, and
-    from edge to edge. Where a stroke crosses one it is kept, so that digits stay whole."""
-    if min(marks.shape) < SMALLEST_RULED:
-        return marks
-    ink = marks > 0
-    upright = _without_level(_without_level(ink).T).T
-    return marks if upright is ink else np.where(upright, marks, np.float32(0))
-
-
-def _without_level(ink: np.ndarray) -> np.ndarray:
-    """The mask (h, w) without nearly level lines, found as peaks of a Radon transform: the ink in
-    each row, after the rows are sheared by each tilt."""
-    height, width = ink.shape
-    rows, columns = np.nonzero(ink)
-    ends = int(LINE_ENDS * width)
-    kept = ink.copy()
-    reach = int(MOST_TILT * width / 2) + 1
-    for tilt in np.linspace(-MOST_TILT, MOST_TILT, 2 * int(MOST_TILT * width / 2) + 1):
-        moved = np.rint(tilt * (np.arange(width) - width / 2)).astype(int)
-        level = rows - moved[columns] + reach
-
-        def cover(part, level=level):
-            return np.bincount(level[part], minlength=height + 2 * reach)
-
-        full = cover(slice(None)) >= LINE_COVER * width
-        if not full.any():
-            continue
-        full &= (cover(columns < ends) > 0) & (cover(columns >= width - ends) > 0)
-        for first, last in _runs(full):
-            if last - first + 1 <= THICKEST_LINE * width:
-                _erase(kept, ink, moved + first - reach, moved + last - reach)
-    return kept
-
-
-def _runs(flags: np.ndarray) -> list[tuple[int, int]]:
-    """First and last index of each run of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(int)))
-    return [(int(a), int(b) - 1) for a, b in edges.reshape(-1, 2)]
-
-
-def _erase(kept: np.ndarray, ink: np.ndarray, top: np.ndarray, bottom: np.ndarray) -> None:
-    """Blank the band from row `top` to `bottom` of each column, except where a stroke meets it:
-    where ink goes on beyond the band's soft edge."""
-    height, width = ink.shape
-    columns = np.arange(width)
-    soft = 2 + (bottom[0] - top[0]) // 2
-
-    def inked(row: np.ndarray) -> np.ndarray:
-        return ink[np.clip(row, 0, height - 1), columns] & (row >= 0) & (row < height)
-
-    crossed = inked(top - soft - 1) | inked(bottom + soft + 1)
-    for offset in range(-soft, bottom[0] - top[0] + soft + 1):
-        row = top + offset
-        inside = (row >= 0) & (row < height) & ~crossed
-        kept[row[inside], columns[inside]] = False
+def _half_width(marks: np.ndarray, parts: np.ndarray, peak: np.ndarray) -> np.ndarray:
+    """How wide each part is where it is half as dark as at its darkest, float (parts,): across a
+    ribbon of width t the distance to its edge is t / 4 in the mean."""
+    dark = marks > peak[parts] / 2
+    depth = ndimage.distance_transform_edt(dark)
+    many = np.maximum(np.bincount(parts.flat, weights=dark.flat), 1)
+    return 4 * np.bincount(parts.flat, weights=(depth * dark).flat) / many

@@ -29,8 +29,8 @@ def choose() -> None:
         given = st.file_uploader("A photo or scan of digits: PNG, JPEG, WebP …", key="photo",
                                  on_change=_take, args=("photo",))  # fmt: skip
     if given is None and mine.photo is None:
-        st.caption("One digit or a page of them, on any paper: shadows and ruled lines are taken "
-                   "away, and digits that touch are cut apart. The picture is not "
+        st.caption("One digit or a page of them, on any paper: shadows, ruled lines, boxes and "
+                   "tables are taken away, and digits that touch are cut apart. The picture is not "
                    "stored.")  # fmt: skip
         return
     st.segmented_control("Ink", list(INKS), default="Find out", required=True, key="photo_ink",
