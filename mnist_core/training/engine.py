@@ -22,6 +22,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from .stderr_filter import stderr_without
 with stderr_without("absl::InitializeLog", "oneDNN custom operations"):
     import keras
     import tensorflow as tf
+    from keras.src.random import seed_generator
 
 from mnist_core.data.dataset import Mnist
 from mnist_core.design import augmentation
@@ -93,9 +95,15 @@ def fused(spec: RunSpec) -> bool:
 
 
 def seeded(spec: RunSpec) -> keras.Sequential:
-    """The model to train, with the initial weights that the spec's seed gives."""
+    """The model to train, with the initial weights that the spec's seed gives. Keras draws a seed
+    for each of them from Python's `random`, which Dask's threads draw from as well: meanwhile it
+    has a generator of its own, which says the same as a `random` that nobody else uses."""
     keras.utils.set_random_seed(spec.seed)
-    return build(spec, replaced={"Dropout": FastDropout} if fused(spec) else {})
+    shared, seed_generator.python_random = seed_generator.python_random, Random(spec.seed)
+    try:
+        return build(spec, replaced={"Dropout": FastDropout} if fused(spec) else {})
+    finally:
+        seed_generator.python_random = shared
 
 
 def optimizer(spec: RunSpec) -> keras.optimizers.Optimizer:

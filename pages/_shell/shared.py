@@ -5,9 +5,11 @@ Computed once, kept in Streamlit's caches; nothing here may be written into by a
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +28,8 @@ from pages._shell.state import bench, visit
 
 if TYPE_CHECKING:
     from mnist_core.analysis.experiments import Sweeps
+
+M_ARENA_MAX, HEAPS = -8, 2  # glibc's name for how many heaps its threads share
 
 
 @st.cache_resource(show_spinner=False)
@@ -58,6 +62,10 @@ threading.Thread(target=dataset.prefetch, name="prefetch", daemon=True).start()
 # Many small products on few, shared cores: BLAS's own threads would mostly wait for each other,
 # which made answers ten times slower on two busy cores.
 threadpool_limits(1)
+# Each visitor's script runs in a thread, and glibc would give each thread a heap that keeps what it
+# once held. Elsewhere there is no such setting.
+with suppress(OSError, AttributeError):
+    ctypes.CDLL("libc.so.6").mallopt(M_ARENA_MAX, HEAPS)
 
 
 def data() -> dataset.Mnist:

@@ -1,6 +1,8 @@
 """The engine: its loop computes what Keras computes, and says, stops and resumes as promised."""
 
 import itertools
+import random
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -656,3 +658,32 @@ def test_warming_up_compiles_the_default_design(tiny):
     (program,) = engine._programs.values()
     end(replace(RunSpec(), epochs=1), tiny)
     assert program.chunk.experimental_get_tracing_count() == 1
+
+
+def test_what_other_threads_draw_does_not_change_the_initial_weights():
+    """Dask draws from Python's `random` in threads of the worker; Keras draws its seeds there."""
+    done = threading.Event()
+
+    def draw():
+        while not done.is_set():
+            random.random()
+
+    quiet = engine.named_weights(engine.seeded(MIXED))
+    thread = threading.Thread(target=draw)
+    thread.start()
+    try:
+        disturbed = [engine.named_weights(engine.seeded(MIXED)) for _ in range(5)]
+    finally:
+        done.set()
+        thread.join()
+    for found in disturbed:
+        for name, value in quiet.items():
+            np.testing.assert_array_equal(found[name], value)
+
+
+def test_the_initial_weights_are_those_of_a_script_that_sets_the_seed():
+    keras.utils.set_random_seed(MIXED.seed)
+    script = engine.named_weights(engine.build(MIXED))
+    ours = engine.named_weights(engine.seeded(MIXED))
+    for name, value in script.items():
+        np.testing.assert_array_equal(ours[name], value)
