@@ -88,29 +88,24 @@ for epoch in range(epochs):
     gradients = differentiate(weights, x, y)
     optimizer.apply(gradients, weights)
 """
-PUBLISHED_TENSORFLOW = """
-def line(x):
-    weights = [tf.Variable(tf.random.normal([])), tf.Variable(tf.random.normal([]))]
-    return weights[0] * x + weights[1]
-
+_LOOP = """
 for epoch in range(epochs):
     with tf.GradientTape() as tape:
         loss = tf.reduce_mean(tf.square(line(x) - y))
     gradients = tape.gradient(loss, weights)
     optimizer.apply_gradients(zip(gradients, weights))
 """
+PUBLISHED_TENSORFLOW = """
+def line(x):
+    weights = [tf.Variable(tf.random.normal([])), tf.Variable(tf.random.normal([]))]
+    return weights[0] * x + weights[1]
+""" + _LOOP
 REPAIRED_TENSORFLOW = """
 weights = [tf.Variable(tf.random.normal([])), tf.Variable(tf.random.normal([]))]
 
 def line(x):
     return weights[0] * x + weights[1]
-
-for epoch in range(epochs):
-    with tf.GradientTape() as tape:
-        loss = tf.reduce_mean(tf.square(line(x) - y))
-    gradients = tape.gradient(loss, weights)
-    optimizer.apply_gradients(zip(gradients, weights))
-"""
+""" + _LOOP
 
 
 def failing(code: str, names: dict[str, object]) -> str:

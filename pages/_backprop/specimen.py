@@ -149,13 +149,19 @@ def _test_image(answers: Answers | None) -> Found:
 def _first_mistake(answers: Answers) -> int:
     """The first test image that is misread, else the one of the first few that is least sure."""
     test = shared.data().test
-    for start in range(0, min(len(test.labels), MOST_LOOKED_AT), LOOKED_AT):
-        some = slice(start, start + LOOKED_AT)
-        wrong = np.flatnonzero(answers(test.images[some]).argmax(axis=1) != test.labels[some])
+    wrong = _misread(np.arange(min(len(test.labels), MOST_LOOKED_AT)), answers)
+    return int(answers(test.images[:LOOKED_AT]).max(axis=1).argmin()) if wrong is None else wrong
+
+
+def _misread(order: np.ndarray, answers: Answers) -> int | None:
+    """The first of these test images, int (n,), that is misread; None if all are read right."""
+    test = shared.data().test
+    for start in range(0, len(order), LOOKED_AT):
+        some = order[start : start + LOOKED_AT]
+        wrong = some[answers(test.images[some]).argmax(axis=1) != test.labels[some]]
         if len(wrong):
-            return start + int(wrong[0])
-    first = test.images[:LOOKED_AT]
-    return int(answers(first).max(axis=1).argmin())
+            return int(wrong[0])
+    return None
 
 
 def _any_image(n: int) -> None:
@@ -163,14 +169,11 @@ def _any_image(n: int) -> None:
 
 
 def _mistake(answers: Answers) -> None:
-    test = shared.data().test
-    order = np.random.default_rng().permutation(len(test.labels))[:MOST_LOOKED_AT]
-    for start in range(0, len(order), LOOKED_AT):
-        some = order[start : start + LOOKED_AT]
-        wrong = some[answers(test.images[some]).argmax(axis=1) != test.labels[some]]
-        if len(wrong):
-            links.examine(int(wrong[0]))
-            return
+    n = len(shared.data().test.labels)
+    order = np.random.default_rng().permutation(n)[:MOST_LOOKED_AT]
+    if (wrong := _misread(order, answers)) is not None:
+        links.examine(wrong)
+        return
     st.toast(f"No mistake among {len(order):,} test images; try again.", icon=":material/check:")
 
 

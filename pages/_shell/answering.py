@@ -83,13 +83,20 @@ def answers(choice: str, split: str) -> Job:
             said = _by_worker(worker, choice, shown)
             if said is not None:
                 return said
-        parts = []
-        for start in range(0, len(images), ASKED_AT_ONCE):
-            parts.append(network.predict(images[start : start + ASKED_AT_ONCE]))
-            report((start + ASKED_AT_ONCE) / len(images))
-        return np.concatenate(parts)
+        return _asked(network, images, report)
 
     return shared.job(shared.data().digest, f"answers {_state_of(choice)} {split}", ask)
+
+
+def _asked(
+    network: Network, images: np.ndarray, report: Callable[[float], None]
+) -> np.ndarray:
+    """Probabilities (n, 10) of images uint8 (n, 28, 28); `report` hears the share that is done."""
+    parts = []
+    for start in range(0, len(images), ASKED_AT_ONCE):
+        parts.append(network.predict(images[start : start + ASKED_AT_ONCE]))
+        report(min(1.0, (start + ASKED_AT_ONCE) / len(images)))
+    return np.concatenate(parts)
 
 
 def knows_the_data(choice: str) -> bool:
@@ -105,13 +112,7 @@ def learned(choice: str, rows: np.ndarray) -> Job:
     network, train = model(choice).network, shared.data().train
 
     def read(report: Callable[[float], None]) -> np.ndarray:
-        right = []
-        for start in range(0, len(rows), ASKED_AT_ONCE):
-            part = rows[start : start + ASKED_AT_ONCE]
-            said = network.predict(train.images[part]).argmax(axis=1)
-            right.append(said == train.labels[part])
-            report((start + ASKED_AT_ONCE) / len(rows))
-        return np.concatenate(right)
+        return _asked(network, train.images[rows], report).argmax(axis=1) == train.labels[rows]
 
     return job_of_model(choice, f"{len(rows)} of the first training images", read)
 

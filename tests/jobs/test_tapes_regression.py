@@ -39,3 +39,14 @@ def test_keras_refuses_weights_that_its_optimizer_was_not_made_for():
 @pytest.mark.parametrize("function", errands.CALLS.values())
 def test_each_call_is_of_the_tapes_and_its_shown_source_is_what_runs(function):
     assert source_code.source("jobs/tapes", function) == inspect.getsource(getattr(tapes, function))
+
+
+def test_the_printed_code_fails_in_tensorflow_and_its_repair_learns_the_line():
+    x = tapes.tf.constant(np.linspace(-1, 1, 20), tapes.tf.float32)
+    names = {"tf": tapes.tf, "x": x, "y": 2 * x - 1, "epochs": 200}
+    given = {**names, "optimizer": tapes.keras.optimizers.Adam(0.1)}
+    said = regression.failing(regression.PUBLISHED_TENSORFLOW, given)
+    assert "tape.gradient(loss, weights)`: NameError: name 'weights' is not defined" in said
+    given = {**names, "optimizer": tapes.keras.optimizers.Adam(0.1)}
+    assert regression.failing(regression.REPAIRED_TENSORFLOW, given) == ""
+    np.testing.assert_allclose([w.numpy() for w in given["weights"]], [2, -1], atol=0.01)
