@@ -232,8 +232,9 @@ def activations(values: np.ndarray, name: str) -> Chart:
                   hovertemplate="unit %{customdata}: %{y:.3f}<extra></extra>")  # fmt: skip
     silent = int((values == 0).sum())
     figure = plot(bars, title=f"{name}: {len(values)} units, the most active first",
-                  x="" if few else "units in order", y="activation", height=250,
-                  bargap=0.25 if few else 0)  # fmt: skip
+                  x="" if few else "units in order: point at one for its number",
+                  y="activation", height=250, bargap=0.25 if few else 0)  # fmt: skip
+    figure.update_xaxes(showticklabels=few)  # a place in the order would be read as a unit's number
     reading = (f"Unit {order[0]} is the most active ({fixed(values[order[0]], 2)}); {silent} of "
                f"{len(values)} are silent.")  # fmt: skip
     return Chart(figure, reading, {"unit": order, "activation": values[order]})

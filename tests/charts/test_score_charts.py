@@ -91,6 +91,7 @@ def test_a_layers_units_come_the_most_active_first():
     assert list(chart.figure.data[0].x) == ["unit 1", "unit 0", "unit 3", "unit 2"]
     many = score_charts.activations(np.arange(100.0), "dense_1")
     assert many.figure.data[0].x[0] == 0 and many.numbers["unit"][0] == 99
+    assert not many.figure.layout.xaxis.showticklabels and chart.figure.layout.xaxis.showticklabels
 
 
 def test_saliency_is_coloured_evenly_around_zero():
